@@ -1,0 +1,309 @@
+"""The reviews that wait: opened once per interrupt, decided once, by as many people as the policy demands."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+
+from qa_agents.checkpoint.answers import complaint
+from qa_agents.checkpoint.hours import is_quiet
+from qa_agents.checkpoint.ledger import Ledger
+from qa_agents.checkpoint.policy import DEFAULT, Policy, Reviewer, authenticate
+from qa_agents.checkpoint.schema import Decision, Review
+from qa_agents.checkpoint.votes import Ruling, may_decide, overdue, proposals, required_for, requirements
+from qa_agents.errors import ConflictError, NotAllowedError, NotFoundError, QAAgentsError, UsageError
+from qa_agents.storage.canonical import digest_of
+from qa_agents.storage.engine import Database
+from qa_agents.storage.tables import decisions, reviews
+
+PENDING = ("pending", "deferred")
+
+
+class Inbox:
+    """Reviews in the database. What a person was shown is stored with the digest that a decision must carry."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        now: Callable[[], float] = time.time,
+        policy: Policy = DEFAULT,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._now = now
+        self.policy = policy
+
+    def open(
+        self,
+        connection: Connection,
+        *,
+        run_id: str,
+        interrupt_id: str,
+        kind: str,
+        subject_id: str,
+        shown: dict[str, Any],
+    ) -> Review:
+        """The review for this interrupt, created on the first call; older pending ones of the subject are superseded.
+
+        What the run asks again word for word, as after a crash, is the review that waits already, with the votes it has.
+        `shown["form"]` says which form it has (an approval when absent); what it requires is fixed here, by today's policy.
+        """
+        same = (reviews.c.digest == digest_of(shown)) & reviews.c.state.in_(PENDING)
+        existing = connection.execute(
+            select(reviews)
+            .where(reviews.c.run_id == run_id, or_(reviews.c.interrupt_id == interrupt_id, same))
+            .order_by((reviews.c.interrupt_id == interrupt_id).desc())
+        ).first()
+        if existing is not None:
+            return _reviews(connection, [existing])[0]
+        self.supersede(connection, subject_id, by=run_id)
+        required = requirements(self.policy, shown, shown.get("form", "approval"), kind)
+        review = Review(
+            review_id=f"rv-{digest_of([run_id, interrupt_id])[:8]}",
+            run_id=run_id,
+            interrupt_id=interrupt_id,
+            kind=kind,
+            subject_id=subject_id,
+            state="pending",
+            digest=digest_of(shown),
+            shown=shown,
+            opened_at=self._now(),
+            form=required.form,
+            requires=required,
+        )
+        row = review.model_dump(exclude={"decision", "votes"})
+        connection.execute(insert(reviews).values(**row))
+        self._ledger.append(
+            connection,
+            "review_opened",
+            subject_id,
+            review_id=review.review_id,
+            run_id=run_id,
+            digest=review.digest,
+            form=review.form,
+            rule=required.rule,
+            approvals=required.approvals,
+            policy_sha256=required.policy_sha256,
+        )
+        return review
+
+    def supersede(self, connection: Connection, subject_id: str, *, by: str) -> None:
+        """Close what still waits for this subject, because something newer is shown instead."""
+        waiting = reviews.c.subject_id == subject_id, reviews.c.state.in_(PENDING)
+        for row in connection.execute(select(reviews.c.review_id).where(*waiting)).all():
+            self._ledger.append(connection, "superseded", subject_id, review_id=row.review_id, by=by)
+        connection.execute(update(reviews).where(*waiting).values(state="superseded", decided_at=self._now()))
+
+    def find(self, name: str) -> Review:
+        """The review with this id, or the newest review of the report with this id. Raises NotFoundError."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(reviews)
+                .where(or_(reviews.c.review_id == name, reviews.c.subject_id == name))
+                .order_by((reviews.c.review_id == name).desc(), reviews.c.opened_at.desc())
+            ).first()
+            if row is None:
+                raise NotFoundError(f"There is no review {name}.", hint="`qa-agents review list` shows what waits.")
+            return _reviews(connection, [row])[0]
+
+    def waiting(self, *, include_deferred: bool = False) -> list[Review]:
+        """What waits for a person, oldest first; a deferred review appears when it is due, but not in quiet hours."""
+        now = self._now()
+        query: Select[Any] = select(reviews).where(reviews.c.state.in_(PENDING)).order_by(reviews.c.opened_at)
+        if not include_deferred:
+            due = [] if is_quiet(self.policy.quiet_hours, now) else [reviews.c.due_at <= now]
+            query = query.where(or_(reviews.c.state == "pending", *due))
+        with self._database.read() as connection:
+            return _reviews(connection, connection.execute(query).all())
+
+    def of_run(self, run_id: str) -> Review | None:
+        """The newest review of a run, or None."""
+        query = select(reviews).where(reviews.c.run_id == run_id).order_by(reviews.c.opened_at.desc())
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+            return _reviews(connection, [row])[0] if row else None
+
+    def decide(self, decision: Decision, reviewer: Reviewer | None = None) -> Review:
+        """Record one answer to exactly what was shown; the review comes back decided when the answers are enough, else waiting.
+
+        `reviewer` is who was authenticated; without one the name in the decision counts only where the policy lists nobody.
+        Raises ConflictError when it was decided before, replaced, expired or showed something else; NotAllowedError when this
+        person may not; UsageError when it is no answer to this. Refusals are in the ledger too.
+        """
+        now = self._now()
+        refused: QAAgentsError | None = None
+        with self._database.write() as connection:
+            asked = select(reviews).where(reviews.c.review_id == decision.review_id).with_for_update()
+            row = connection.execute(asked).first()
+            if row is None:
+                raise NotFoundError(f"There is no review {decision.review_id}.")
+            review = _reviews(connection, [row])[0]
+            try:
+                self._take(connection, review, decision, reviewer, now)
+                review = _reviews(connection, connection.execute(asked).all())[0]
+            except (ConflictError, NotAllowedError, UsageError) as error:
+                refused = error
+                self._refuse(connection, review, decision, error)
+        if refused is not None:
+            raise refused
+        return review
+
+    def route_overdue(self, now: float | None = None) -> list[Review]:
+        """Send every overdue review where the policy says, and return those; time never approves anything."""
+        moment = self._now() if now is None else now
+        routed: list[Review] = []
+        query = select(reviews).where(reviews.c.state.in_(PENDING)).order_by(reviews.c.opened_at)
+        with self._database.read() as connection:
+            waiting = _reviews(connection, connection.execute(query).all())
+        if not any(overdue(self.policy, review, moment) for review in waiting):
+            return routed
+        with self._database.write() as connection:
+            for review in _reviews(connection, connection.execute(query.with_for_update()).all()):
+                route = overdue(self.policy, review, moment)
+                if route is None:
+                    continue
+                values = {"assigned_to": route.to, "routed_at": moment}
+                _change(connection, review, **values)
+                self._ledger.append(
+                    connection,
+                    "rerouted",
+                    review.subject_id,
+                    review_id=review.review_id,
+                    to=route.to,
+                    stage=route.stage,
+                    waited_hours=round(route.waited_hours, 3),
+                )
+                routed.append(review.model_copy(update=values))
+        return routed
+
+    def _take(
+        self, connection: Connection, review: Review, given: Decision, reviewer: Reviewer | None, now: float
+    ) -> None:
+        """Check one answer, record it, and let it have its effect on the review."""
+        _check_open(review)
+        by = reviewer or authenticate(self.policy, given.reviewer, login=None, token=None)
+        decision = given.model_copy(update={"roles": list(by.roles), "auth": by.auth})
+        _check_digest(review, decision)
+        required = required_for(self.policy, review, decision)
+        ruling = may_decide(
+            self.policy,
+            required,
+            by,
+            decision,
+            review.votes,
+            required.proposer,
+            now,
+            assigned_to=review.assigned_to,
+            opened_at=review.opened_at,
+        )
+        if not ruling.allowed:
+            raise _refusal_of(review, ruling)
+        wrong = complaint(self.policy, review, required, decision, now)
+        if wrong:
+            raise UsageError(wrong, hint=f"`qa-agents review show {review.review_id}` shows what can be answered.")
+        if ruling.repeated and not ruling.complete:
+            return
+        connection.execute(
+            insert(decisions).values(
+                review_id=review.review_id,
+                reviewer=decision.reviewer,
+                purpose="vote",
+                body=decision.model_dump(mode="json"),
+                at=now,
+            )
+        )
+        event, values = _consequence(review, decision, ruling, now)
+        _change(connection, review, **values)
+        told = ruling.outcome or decision
+        payload = told.model_dump(mode="json", exclude={"reviewer", "roles", "auth"})
+        if told.reviewer != decision.reviewer:
+            payload["proposed_by"] = told.reviewer
+        self._ledger.append(
+            connection,
+            event,
+            review.subject_id,
+            actor=decision.reviewer,
+            **payload,
+            roles=decision.roles,
+            auth=decision.auth,
+            approvals=list(ruling.approvers),
+        )
+
+    def _refuse(self, connection: Connection, review: Review, decision: Decision, error: QAAgentsError) -> None:
+        self._ledger.append(
+            connection,
+            "refused",
+            review.subject_id,
+            actor=decision.reviewer,
+            review_id=review.review_id,
+            verdict=decision.verdict,
+            digest=decision.digest,
+            because=error.message,
+        )
+
+
+def _consequence(review: Review, decision: Decision, ruling: Ruling, now: float) -> tuple[Any, dict[str, Any]]:
+    """The ledger event of an answer, and what it changes in the review's row."""
+    if ruling.complete and ruling.outcome is not None:
+        outcome = ruling.outcome.model_dump(mode="json")
+        return "decided", {"state": "decided", "decision": outcome, "decided_at": now}
+    if decision.verdict == "defer":
+        due = decision.until.timestamp() if decision.until else None
+        return "deferred", {"state": "deferred", "decision": decision.model_dump(mode="json"), "due_at": due}
+    waits = {"state": "pending", "decision": None, "due_at": None}
+    if decision.verdict == "delegate":
+        return "delegated", {**waits, "assigned_to": decision.to, "routed_at": now}
+    return "voted", {**waits, "assigned_to": None}
+
+
+def _check_open(review: Review) -> None:
+    name = review.review_id
+    if review.state == "decided" and review.decision is not None:
+        raise ConflictError(
+            f"{name} was already decided: {review.decision.verdict} by {review.decision.reviewer}.",
+            hint=f"`qa-agents review show {name}` shows it.",
+        )
+    if review.state == "superseded":
+        raise ConflictError(
+            f"{name} was replaced because the report or its issue changed.",
+            hint=f"`qa-agents review show {review.subject_id}` shows what waits now.",
+        )
+
+
+def _check_digest(review: Review, decision: Decision) -> None:
+    """An answer is about the review as it was shown; an approval may be about an edit that somebody made of it."""
+    about = {review.digest, *(proposals(review.votes) if decision.verdict == "approve" else ())}
+    if decision.digest not in about:
+        raise ConflictError(
+            f"The decision is about something else than what {review.review_id} shows now.",
+            hint="Look again, then decide.",
+        )
+
+
+def _refusal_of(review: Review, ruling: Ruling) -> QAAgentsError:
+    if ruling.expired:
+        hint = f"Hand {review.subject_id} in again to see it as it is now; rejecting is still possible."
+        return ConflictError(f"{review.review_id} has expired. {ruling.reason}", hint=hint)
+    return NotAllowedError(f"{review.review_id}: {ruling.reason}", hint="`qa-agents policy show` says who may decide.")
+
+
+def _change(connection: Connection, review: Review, **values: Any) -> None:
+    connection.execute(update(reviews).where(reviews.c.review_id == review.review_id).values(**values))
+
+
+def _reviews(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:
+    """Rows as reviews, each with its votes."""
+    found = list(rows)
+    votes: dict[str, list[Decision]] = {row.review_id: [] for row in found}
+    names = list(votes)
+    for start in range(0, len(names), 500):
+        query = (
+            select(decisions.c.review_id, decisions.c.body)
+            .where(decisions.c.purpose == "vote", decisions.c.review_id.in_(names[start : start + 500]))
+            .order_by(decisions.c.pk)
+        )
+        for row in connection.execute(query):
+            votes[row.review_id].append(Decision.model_validate(row.body))
+    return [Review.model_validate({**row._mapping, "votes": votes[row.review_id]}) for row in found]

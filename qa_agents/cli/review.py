@@ -1,0 +1,317 @@
+"""`qa-agents review`: what waits for a person, and the person's answers."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qa_agents.cli.common import As, Json, console, open_workspace, print_json
+from qa_agents.cli.text import one_line
+from qa_agents.errors import UsageError
+
+if TYPE_CHECKING:
+    from qa_agents.checkpoint.schema import Review
+    from qa_agents.operations import Decided
+
+app = typer.Typer(help="What waits at the checkpoint, and your answers.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="Review id (rv-…) or report id.")]
+Note = Annotated[str, typer.Option("--note", help="Your own words.")]
+Reason = Annotated[
+    str | None,
+    typer.Option(
+        "--reason",
+        help="wrong-evidence, wrong-cause, hallucination, out-of-scope, duplicate, other, or one of the policy's own.",
+    ),
+]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    deferred: Annotated[bool, typer.Option("--all", help="Deferred ones too, before they are due.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List what waits, oldest first."""
+    from qa_agents.operations import Waiting, waiting
+
+    with open_workspace(context) as workspace:
+        found = waiting(workspace, include_deferred=deferred)
+    if as_json:
+        print_json([item.as_json() for item in found])
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    def votes(item: Waiting) -> str:
+        return f"{item.approvals} of {item.needed}" if item.needed > 1 or item.approvals else ""
+
+    optional: dict[str, Callable[[Waiting], str]] = {
+        "votes": votes,
+        "for": lambda item: item.review.assigned_to or "",
+        "due": lambda item: _due(item.hours_left),
+    }
+    columns = {name: cell for name, cell in optional.items() if any(cell(item) for item in found)}
+    table = Table("review", "report", "gate", "waits since", *columns, "summary")
+    for item in found:
+        review = item.review
+        table.add_row(
+            review.review_id,
+            escape(one_line(review.subject_id, limit=30)),
+            escape(one_line(review.shown.get("gate") or review.form, limit=12)),
+            _date(review.opened_at),
+            *(escape(one_line(cell(item), limit=24)) for cell in columns.values()),
+            escape(one_line(review.shown.get("summary", ""), limit=80)),
+        )
+    out = console()
+    out.print(table if found else "Nothing waits.")
+
+
+@app.command()
+def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
+    """Show one review whole: what was found, why, what would be written."""
+    from qa_agents.operations import reviewed
+
+    with open_workspace(context) as workspace:
+        review = workspace.inbox.find(name)
+        if review.kind == "plan":
+            from qa_agents.cli.plan_view import show_review
+            from qa_agents.planning import drafted_of
+
+            show_review(review, drafted_of(workspace, review), as_json=as_json)
+            return
+        review, triage = reviewed(workspace, name)
+    if as_json:
+        print_json({"review": review.model_dump(mode="json"), "triage": triage.model_dump(mode="json")})
+        return
+    from qa_agents.cli.verdict import show_verdict
+
+    decision = review.decision
+    said = f"{decision.verdict} by {decision.reviewer}" if decision and review.state == "decided" else None
+    show_verdict(
+        triage, answered=f"{review.review_id} is {review.state}{f': {said}' if said else ''}." if said else None
+    )
+    if not said:
+        _show_requirements(review)
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    name: Name,
+    proposed_by: Annotated[
+        str | None, typer.Option("--proposed-by", help="Approve what this person put in place of the original.")
+    ] = None,
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Write what was proposed."""
+    _decide(context, name, reviewer, as_json, verdict="approve", note=remark, proposed_by=proposed_by)
+
+
+@app.command()
+def edit(
+    context: typer.Context,
+    name: Name,
+    set_: Annotated[list[str], typer.Option("--set", help="FIELD=VALUE; repeat for several.")],
+    reason: Reason = None,
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Write it with other values for some fields."""
+    edits = _pairs(set_, "--set FIELD=VALUE", "component=Payments")
+    _decide(context, name, reviewer, as_json, verdict="edit", edits=edits, reason_code=reason, note=remark)
+
+
+@app.command()
+def reject(
+    context: typer.Context,
+    name: Name,
+    reason: Reason = None,
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Write nothing."""
+    _decide(context, name, reviewer, as_json, verdict="reject", reason_code=reason, note=remark)
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    name: Name,
+    question: Annotated[
+        list[str] | None, typer.Option("--question", help="Ask this instead; repeat for several.")
+    ] = None,
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Ask the reporter what is missing, and write nothing else."""
+    _decide(context, name, reviewer, as_json, verdict="ask_reporter", questions=question or [], note=remark)
+
+
+@app.command()
+def defer(
+    context: typer.Context,
+    name: Name,
+    until: Annotated[str, typer.Option("--until", help="A date (2026-12-01) or a span (4h, 2d, 1w).")],
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Decide later; the review leaves the list until it is due."""
+    _decide(context, name, reviewer, as_json, verdict="defer", until=_moment(until), note=remark)
+
+
+@app.command()
+def delegate(
+    context: typer.Context,
+    name: Name,
+    to: Annotated[str, typer.Option("--to", help="The person or the role that shall decide instead.")],
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Hand the review to somebody else; only they can decide it then."""
+    _decide(context, name, reviewer, as_json, verdict="delegate", to=to, note=remark)
+
+
+@app.command()
+def sign(
+    context: typer.Context,
+    name: Name,
+    accountable: Annotated[
+        str | None, typer.Option("--accountable", help="Who takes accountability (default: who signs).")
+    ] = None,
+    waive: Annotated[
+        list[str] | None, typer.Option("--waive", help="ITEM=REASON: let this pass; repeat for several.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="Who owns what is waived.")] = None,
+    expires: Annotated[str | None, typer.Option("--expires", help="Until when it is waived: a date or a span.")] = None,
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Sign off: take accountability for what is shown."""
+    reasons = _pairs(waive or [], "--waive ITEM=REASON", "PAY-7='fixed in the hotfix of Friday'")
+    if reasons and (owner is None or expires is None):
+        raise UsageError("A waiver needs --owner and --expires.", hint="For example --owner ada --expires 2w.")
+    until = _moment(expires) if expires else None
+    waivers = [{"item": item, "reason": why, "owner": owner, "expires": until} for item, why in reasons.items()]
+    _decide(context, name, reviewer, as_json, verdict="sign", accountable=accountable, waivers=waivers, note=remark)
+
+
+@app.command()
+def answer(
+    context: typer.Context,
+    name: Name,
+    set_: Annotated[list[str], typer.Option("--set", help="QUESTION=ANSWER; one for each question that is shown.")],
+    reviewer: As = None,
+    remark: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Answer the questions that others wait for."""
+    answers = _pairs(set_, "--set QUESTION=ANSWER", "Q1='Yes, for all currencies'")
+    _decide(context, name, reviewer, as_json, verdict="answer", answers=answers, note=remark)
+
+
+def _pairs(texts: list[str], usage: str, example: str) -> dict[str, str]:
+    """`NAME=VALUE` texts as a mapping; both sides are needed, and no name twice. `usage` is `--option NAME=VALUE`."""
+    option, _, form = usage.partition(" ")
+    pairs = [text.partition("=") for text in texts]
+    names = [name.strip() for name, _, _ in pairs]
+    if any(not equals or not name.strip() or not value.strip() for name, equals, value in pairs):
+        raise UsageError(f"{option} takes {form}.", hint=f"For example {option} {example}.")
+    if len(set(names)) < len(names):
+        raise UsageError(f"{option} names the same thing twice.", hint="Say one value for each.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _decide(context: typer.Context, name: str, reviewer: str | None, as_json: bool, **answer: Any) -> None:
+    from qa_agents.operations import decide
+
+    with open_workspace(context) as workspace:
+        token = workspace.settings.reviewer_token
+        result = decide(workspace, name, reviewer=reviewer, token=token, **answer)
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        _show_decided(result)
+    if result.failed or (result.review_waiting and result.kind == "triage"):
+        raise typer.Exit(1)
+
+
+def _show_decided(result: "Decided") -> None:
+    from rich.markup import escape
+
+    out = console()
+    out.print(f"[bold]{result.review_id}[/bold] ({escape(one_line(result.report_id))}): {result.verdict}.")
+    if result.verdict == "delegate":
+        out.print(f"  it waits for {escape(one_line(result.assigned_to or ''))}")
+    elif result.approvals < result.needed and result.verdict not in ("reject", "defer"):
+        out.print(f"  {result.approvals} of {result.needed} approvals; nothing is written before the last one")
+    if result.canary:
+        out.print(f"  {escape(one_line(result.canary, limit=600))}")
+    for line in result.written:
+        out.print(f"  written: {escape(one_line(line, limit=160))}")
+    for line in result.failed:
+        out.print(f"  [bold]not written[/bold]: {escape(one_line(line, limit=200))}")
+    if result.review_waiting and result.kind != "triage":
+        out.print(f"  now waits: qa-agents review show {result.review_waiting}")
+    elif result.review_waiting:
+        out.print(f"  the issue had changed since; look again: qa-agents review show {result.review_waiting}")
+
+
+def _show_requirements(review: "Review") -> None:
+    """Who may decide, and what was said so far, with the command that seconds it."""
+    from rich.markup import escape
+
+    from qa_agents.checkpoint.votes import proposals
+
+    def safe(text: object, limit: int = 120) -> str:
+        return escape(one_line(text, limit=limit))
+
+    out, required = console(), review.requires
+    if review.assigned_to:
+        out.print(f"\nAssigned to {safe(review.assigned_to)}.")
+    if required and (required.roles or required.of or required.approvals > 1):
+        who = ", ".join([*required.roles, *required.of]) or "anybody listed"
+        out.print(f"\nThe rule “{safe(required.rule)}” wants {required.approvals} approval(s) of: {safe(who)}.")
+    for vote in review.votes:
+        edits = ", ".join(f"{field} = {value}" for field, value in vote.edits.items())
+        out.print(
+            f"  {safe(vote.reviewer)}: {vote.verdict} {safe(edits or vote.to or '')} [dim]{safe(vote.note)}[/dim]"
+        )
+    for vote in proposals(review.votes).values():
+        author = safe(vote.reviewer)
+        out.print(f"  to approve that: qa-agents review approve {review.review_id} --proposed-by {author}")
+
+
+def _due(hours: float | None) -> str:
+    if hours is None:
+        return ""
+    return f"in {hours:.0f} h" if hours >= 1 else "within 1 h" if hours > 0 else "overdue"
+
+
+_SPAN = re.compile(r"(\d{1,4})\s?([hdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+def _moment(text: str) -> datetime:
+    span = _SPAN.fullmatch(text.strip().lower())
+    if span:
+        return datetime.now(UTC) + int(span[1]) * _UNITS[span[2]]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text} is neither a date nor a span.", hint="Say 2026-12-01, 4h, 2d or 1w.") from None
+    return moment.astimezone(UTC)
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

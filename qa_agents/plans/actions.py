@@ -1,0 +1,161 @@
+"""What a tester does, worded as an order: a trigger as it stands in the text turned into a step."""
+
+import re
+
+from qa_agents.plans.schema import Requirement
+from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, place_of
+
+_VERBS = """
+    click press tap hover select choose enter type submit open close load reload create add delete remove edit change update save
+    cancel confirm send upload download import export log sign register search filter sort scroll drag drop check uncheck toggle
+    mark unmark set clear activate deactivate enable disable start stop restart run build render call request receive pay book
+    refund transfer order approve reject accept decline schedule publish archive restore visit view navigate resize focus blur
+    double-click right-click leave complete assign invite share copy paste print connect disconnect insert expand collapse rename
+    move link unlink expire reset use define specify
+"""
+_DOUBLED = frozenset({"tap", "drag", "drop", "run", "stop", "set", "log", "submit", "transfer"})
+_LEFT = {
+    "left": "leave",
+    "sent": "send",
+    "chosen": "choose",
+    "built": "build",
+    "paid": "pay",
+    "run": "run",
+    "set": "set",
+}
+_SUBJECT = re.compile(
+    r"^(?P<subject>(?:an?|the|each|every|any|all|this|these|that|its?|their|your)?\s?[^,.;:()]{1,70}?)\s+"
+    r"(?:must|shall|should|will|can|may|cannot|is|are|has|have|does|do)\b",
+    re.I,
+)
+_PERSON = re.compile(
+    r"^(?:an?|the|each|any|that|this)?\s?(?:[a-z-]{1,20} )?(?:user|customer|client|visitor"
+    r"|admin(?:istrator)?|member|person|patient|staff|guest"
+    r"|operator|manager|agent|student|teacher|driver|caller|someone|you|we|i|they|he or she)\s+(?P<rest>.+)$",
+    re.I,
+)
+_WHO = re.compile(
+    r"\b(?:users?|customers?|clients?|visitors?|admins?|administrators?|members?|persons?|patients?|staff"
+    r"|guests?|operators?|managers?"
+    r"|agents?|students?|teachers?|drivers?|owners?|editors?|reviewers?|receptionists?|therapists?|nurses?"
+    r"|doctors?|buyers?|sellers?"
+    r"|employees?|parents?|moderators?|supervisors?)$",
+    re.I,
+)
+_PASSIVE = re.compile(
+    r"^(?P<thing>[^,;]{2,80}?) (?:is|are|gets|has been|have been|was|were) (?P<verb>[a-z-]{2,20})(?P<rest>\b.*)$", re.I
+)
+_PLAIN_VERB = re.compile(
+    r"(?!(?:are|were|was|have|had|do|did|can|could|may|might|will|would|should|must|want|wish|need|like|prefer|also|not|only|then"
+    r"|still|don|already|just)\b)[a-z]{3,}(?<!ed)$",
+)
+"""After `you`: a verb in its plain form, which is an order as it stands."""
+_IN_AN_INPUT = re.compile(
+    r"\b(?:whitespace|newlines?|delimiters?|characters?|strings?|tags?|front matter|escapes?|quotes?|template|partial|syntax)\b",
+    re.I,
+)
+"""What a condition speaks of that an input can hold."""
+_RECEIVES = re.compile(
+    r"^[^,.;:]{1,60}?(?:\b(?:must|shall|should|will|can|may|is|are)(?: also| then)?)?\s+"
+    r"(?:receives?|gets?|sees?|be|is|are)\b(?! able\b)",
+    re.I,
+)
+_DETERMINER = re.compile(r"(?:the|an?|each|every|all|any|this|these|its?|their|your|our|other|no)\b", re.I)
+_NO_SUBJECT = re.compile(r"(?:if|when|while|for|there|or|and|but|as|in|at|that means|make sure|note)\b", re.I)
+_PRODUCT = re.compile(
+    r"\b(?:system|application|app|product|platform|service|server|software|parser|tool|site|api|module|component)\b",
+    re.I,
+)
+
+
+def _forms() -> dict[str, str]:
+    found = dict(_LEFT)
+    for verb in _VERBS.split():
+        stem = verb[:-1] if verb.endswith("e") else verb + verb[-1] if verb in _DOUBLED else verb
+        past = f"{stem}ed" if not verb.endswith("y") or verb[-2] in "aeiou" else f"{verb[:-1]}ied"
+        third = f"{verb}es" if verb.endswith(("s", "ss", "x", "sh", "ch")) else f"{verb}s"
+        found |= {verb: verb, f"{stem}ing": verb, past: verb, third: verb}
+    return found
+
+
+_BASE = _forms()
+_COMMANDS = frozenset({"reload", "submit", "restart", "start", "search", "upload", "save", "cancel", "confirm"})
+"""Orders that stand by themselves."""
+
+
+def as_order(condition: str, place: str = "") -> str:
+    """A trigger as an order: `Pressing Enter` gives `Press Enter`, `the page is loaded` gives `Load the page`.
+
+    A lone verb (`when clicked`) is about `place`. What fits no pattern is brought about:
+    `Bring it about that the quota runs out`.
+    """
+    text = bare_condition(condition)
+    if not text:
+        return ""
+    first, _, rest = text.partition(" ")
+    if not rest and place and (base := _BASE.get(first.lower())) and base != first.lower():
+        return f"{base.capitalize()} “{place}”"
+    if first.lower().endswith("ing") and (base := _BASE.get(first.lower())):
+        return f"{base.capitalize()} {rest}".strip()
+    if person := _PERSON.match(text):
+        verb, _, tail = person["rest"].partition(" ")
+        if base := _BASE.get(verb.lower()):
+            return f"{base.capitalize()} {tail}".strip()
+        if re.match(r"(?:you|we|they|i)\b", text, re.I) and _PLAIN_VERB.match(verb) and tail:
+            return f"{verb.capitalize()} {tail}"
+    if used := re.match(r"used (?:as|inside|within|in|for|with|together)\b[^,]{2,120}", text, re.I):
+        return f"Use it{used[0][4:]}"
+    passive = _PASSIVE.match(text)
+    if passive and (base := _BASE.get(passive["verb"].lower())) and not re.search(r"\b(?:not|never|no)\b", text, re.I):
+        return f"{base.capitalize()} {passive['thing']}{passive['rest']}".strip()
+    if first.lower() in _BASE and _BASE[first.lower()] == first.lower() and rest:
+        return f"{first.capitalize()} {rest}"
+    if not re.search(
+        r"\b(?:is|are|was|were|has|have|does|do|gets?|can|cannot|there)\b|\b[a-z]{3,}(?:s|ed)\b \w", text, re.I
+    ):
+        return first.capitalize() if not rest and first.lower() in _COMMANDS else f"Bring about: {text}"
+    if first.lower().endswith("ing"):
+        return f"Do it by {text[0].lower() + text[1:]}"
+    if _IN_AN_INPUT.search(text):
+        return f"Give an input in which {text[0].lower() + text[1:] if text[1:2].islower() else text}"
+    return f"Bring it about that {text[0].lower() + text[1:] if text[1:2].islower() else text}"
+
+
+def subject_of(requirement: Requirement) -> str:
+    """What the statement speaks of, its grammatical subject; the place in the product where that cannot be told."""
+    found = _SUBJECT.match(flat(requirement.text))
+    if found and len(found["subject"]) > 2 and not _NO_SUBJECT.match(found["subject"]):
+        subject = cut(found["subject"], 70)
+        return lower_first(subject) if _DETERMINER.match(subject) else subject
+    place = place_of(requirement)
+    return f"“{place}”" if place else "the product"
+
+
+def is_lasting(condition: str) -> bool:
+    """Whether the condition is a state one can be in, and not something that happens."""
+    text = bare_condition(condition)
+    passive = _PASSIVE.match(text)
+    if passive and passive["verb"].lower() in _BASE and passive["verb"].lower().endswith("ed"):
+        return passive["verb"].lower() in (
+            "checked",
+            "selected",
+            "disabled",
+            "enabled",
+            "activated",
+            "marked",
+            "registered",
+        )
+    return bool(re.search(r"^there\b|^no\b|\b(?:is|are|has|have|exists?|does not)\b", text, re.I))
+
+
+def person_of(requirement: Requirement) -> str | None:
+    """The actor, when it is a person who acts: neither the product nor somebody who receives what another's deed brings."""
+    actor = flat(requirement.actor or "")
+    if len(actor) >= 40 or not _WHO.search(actor) or _PRODUCT.search(actor):
+        return None
+    trigger = flat(requirement.trigger or "").casefold()
+    name = actor.split()[-1].casefold().removesuffix("s")
+    is_told = (
+        trigger and not re.search(rf"\b{re.escape(name)}", trigger) and _RECEIVES.search(requirement.response or "")
+    )
+    return None if is_told else actor

@@ -1,0 +1,137 @@
+"""The FastAPI application, put together: hooks, health, numbers, and a page that lists them."""
+
+import contextlib
+import html
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from qa_agents import __version__
+from qa_agents.errors import QAAgentsError
+from qa_agents.service.health import gauges, readiness
+from qa_agents.service.hooks import RETRY_AFTER, Answer, Receiver
+from qa_agents.service.intake import GroupCommit
+from qa_agents.service.metrics import Metrics
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.responses import Response
+
+    from qa_agents.wiring import Workspace
+
+_BODY = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "On disk. Repetitions are answered alike."},
+    400: {"description": "The body was cut off."},
+    401: {"description": "The sender could not be recognised."},
+    403: {"description": "This address may not send."},
+    404: {"description": "There is no such hook."},
+    408: {"description": "The body took too long."},
+    413: {"description": "The body is too large."},
+    503: {"description": "Come back later (Retry-After)."},
+}
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def build_app(workspace: "Workspace") -> "FastAPI":
+    """The application over one workspace, which stays the caller's to close."""
+    from fastapi import FastAPI, Request
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+    from qa_agents.service.pages import Pages
+
+    metrics = Metrics()
+    settings = workspace.settings
+    writer = GroupCommit(workspace.intake.append, limit=settings.intake_limit, observe=metrics.flushed)
+    receiver = Receiver(settings, writer, metrics)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        writer.start()
+        try:
+            yield
+        finally:
+            await run_in_threadpool(writer.stop)
+
+    # No docs_url: the page that comes with FastAPI loads its script from elsewhere.
+    app = FastAPI(title="qa-agents", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.metrics, app.state.writer, app.state.workspace = metrics, writer, workspace
+
+    @app.post(
+        "/hooks/jira/{source}",
+        status_code=202,
+        response_class=Response,
+        responses=_REFUSALS,
+        openapi_extra={"requestBody": _BODY},
+        summary="A webhook of Jira's, signed in X-Hub-Signature",
+    )
+    async def jira(source: str, request: Request) -> Response:
+        return _response(await receiver.receive("webhook", source, request))
+
+    @app.post(
+        "/hooks/automation/{source}",
+        status_code=202,
+        response_class=Response,
+        responses=_REFUSALS,
+        openapi_extra={"requestBody": _BODY},
+        summary="A request of an automation rule, with a bearer token",
+    )
+    async def automation(source: str, request: Request) -> Response:
+        return _response(await receiver.receive("automation", source, request))
+
+    @app.get("/healthz", summary="Whether the process lives", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok"
+
+    @app.get("/readyz", summary="Whether it can work now", responses={503: {"description": "It cannot; why."}})
+    def readyz() -> Response:
+        wrong = readiness(workspace, writer)
+        return JSONResponse({"ready": not wrong, "wrong": wrong}, status_code=503 if wrong else 200)
+
+    @app.get(
+        "/metrics",
+        summary="Numbers for Prometheus",
+        response_class=PlainTextResponse,
+        responses={503: {"description": "The database cannot be read."}},
+    )
+    def numbers() -> Response:
+        try:
+            said = metrics.render(gauges(workspace, writer))
+        except QAAgentsError as error:
+            return PlainTextResponse(str(error), status_code=503)
+        return PlainTextResponse(said, media_type="text/plain; version=0.0.4")
+
+    app.include_router(Pages(workspace, secure=settings.https).router())
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(_page(app.openapi()), headers=_PAGE_HEADERS)
+
+    return app
+
+
+def _response(answer: Answer) -> "Response":
+    from starlette.responses import JSONResponse
+
+    headers = {"Retry-After": str(RETRY_AFTER)} if answer.status == 503 else None
+    return JSONResponse({"status": answer.said}, status_code=answer.status, headers=headers)
+
+
+def _page(schema: dict[str, Any]) -> str:
+    """The operations as one HTML page that needs nothing from elsewhere."""
+    rows = "".join(
+        f"<tr><td>{html.escape(method.upper())}<td><code>{html.escape(path)}</code><td>{html.escape(what.get('summary', ''))}"
+        f"<td>{html.escape(', '.join(sorted(what.get('responses', {}))))}"
+        for path, methods in schema["paths"].items()
+        for method, what in methods.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        "<title>qa-agents API</title><style>body{font:1rem sans-serif;margin:2rem;color-scheme:light dark}"
+        "td,th{padding:.3rem .8rem;text-align:left}</style><h1>qa-agents API</h1>"
+        '<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p>'
+        f"<table><tr><th>Method<th>Path<th>What<th>Answers</tr>{rows}</table></html>"
+    )

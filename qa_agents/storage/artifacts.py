@@ -1,0 +1,50 @@
+"""Documents by hash: reports, logs and verdicts are stored once and referenced by SHA-256."""
+
+import hashlib
+import time
+import zlib
+
+from sqlalchemy import Connection, select, update
+
+from qa_agents.errors import ErasedError, NotFoundError
+from qa_agents.storage.engine import insert_new
+from qa_agents.storage.tables import artifacts
+
+ERASED = "erased"
+"""Media type of a document that was erased: its hash is still known, its bytes are gone."""
+
+
+def sha256_hex(body: bytes) -> str:
+    """SHA-256 of `body`, lower-case hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def put_artifact(connection: Connection, body: bytes, media_type: str = "application/json") -> str:
+    """Store `body` (compressed) unless it is there already; return its SHA-256. One that was erased comes back."""
+    digest = sha256_hex(body)
+    values = {"media_type": media_type, "size": len(body), "body": zlib.compress(body, level=3)}
+    if not insert_new(connection, artifacts, "sha256", sha256=digest, created_at=time.time(), **values):
+        erased = artifacts.c.sha256 == digest, artifacts.c.media_type == ERASED
+        connection.execute(update(artifacts).where(*erased).values(**values))
+    return digest
+
+
+def get_artifact(connection: Connection, sha256: str) -> bytes:
+    """The bytes stored under this hash. Raises NotFoundError, and ErasedError when they were erased on request."""
+    row = connection.execute(
+        select(artifacts.c.body, artifacts.c.media_type).where(artifacts.c.sha256 == sha256)
+    ).first()
+    if row is None:
+        raise NotFoundError(f"No document with hash {sha256[:12]}… is stored.", hint="Was the workspace changed?")
+    if row.media_type == ERASED:
+        raise ErasedError(
+            f"The document {sha256[:12]}… was erased on request.", hint="`qa-agents ledger show` says by whom and why."
+        )
+    return zlib.decompress(row.body)
+
+
+def erase_artifact(connection: Connection, sha256: str) -> bool:
+    """Erase the bytes stored under this hash and keep the hash; whether there was anything to erase."""
+    standing = artifacts.c.sha256 == sha256, artifacts.c.media_type != ERASED
+    values = {"media_type": ERASED, "size": 0, "body": b""}
+    return connection.execute(update(artifacts).where(*standing).values(**values)).rowcount > 0

@@ -1,0 +1,1 @@
+"""Where reports live for the team: the Tracker protocol and its implementations."""

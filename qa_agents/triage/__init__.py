@@ -1,0 +1,1 @@
+"""From a bug report to a verdict: facts, relations, proposals, hypothesis, gate."""

@@ -1,0 +1,1 @@
+"""Which past incident a report repeats: pair features, a learned order of the candidates, and its weights."""

@@ -1,0 +1,473 @@
+"""Settings to parts, composed once. Every heavy import sits inside the property that needs it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from importlib import import_module, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qa_agents.errors import QAAgentsError, UnavailableError, UsageError
+from qa_agents.settings import Settings, prepare_environment, resource_dir
+
+if TYPE_CHECKING:
+    from qa_agents.checkpoint.anchor import Anchors
+    from qa_agents.checkpoint.inbox import Inbox
+    from qa_agents.checkpoint.ledger import Ledger
+    from qa_agents.checkpoint.policy import Policy
+    from qa_agents.incidents.embedders import Embedder
+    from qa_agents.incidents.lexical import LexicalIndex
+    from qa_agents.incidents.schema import Incident, Report
+    from qa_agents.incidents.search import Memory
+    from qa_agents.incidents.store import IncidentStore
+    from qa_agents.incidents.vectors import VectorIndex
+    from qa_agents.plans.decisions import ItemDecision
+    from qa_agents.plans.steps import PlanParts
+    from qa_agents.runtime.dead_letters import DeadLetters
+    from qa_agents.runtime.desk import Desk
+    from qa_agents.runtime.intake import Intake
+    from qa_agents.runtime.issues import IssueSource
+    from qa_agents.runtime.outbox import Outbox
+    from qa_agents.runtime.received import Received
+    from qa_agents.runtime.switch import Switch
+    from qa_agents.runtime.table_queue import TableQueue
+    from qa_agents.storage.engine import Database
+    from qa_agents.trackers.jira import JiraTracker
+    from qa_agents.trackers.protocol import Tracker
+    from qa_agents.triage.gatekeeper import Gatekeeper
+    from qa_agents.triage.inflation import Inflation
+    from qa_agents.triage.inquiry import Inquiry
+    from qa_agents.triage.learning import Fit, LearnReport, Proposer, Standing
+    from qa_agents.triage.severity import Rubric
+    from qa_agents.triage.severity_model import SecondOpinion
+    from qa_agents.triage.steps import Parts
+
+
+DRIFT_SECONDS = 600.0
+"""How long a measured inflation of severities is told before it is measured anew."""
+
+SIMILAR_TO_TEXT = 25
+"""How many past incidents are looked at for one requirement."""
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, total)"""
+
+
+class Workspace:
+    """Everything one process needs, built when first asked for. Close it (or use it as a context) to free the locks."""
+
+    def __init__(self, settings: Settings) -> None:
+        prepare_environment()
+        self.settings = settings
+
+    def __enter__(self) -> "Workspace":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.anchor()
+        except QAAgentsError:
+            if kind is None:
+                raise
+        finally:
+            self.close()
+
+    def anchor(self) -> None:
+        """Write the ledger's newest hash outside the database, if this process appended anything. Raises UnavailableError."""
+        if "ledger" in self.__dict__ and "database" in self.__dict__:
+            self.ledger.anchor(self.database)
+
+    def close(self) -> None:
+        """Release the vector index's lock and the databases."""
+        from qa_agents.runtime.savers import close_saver
+
+        built = self.__dict__
+        if "vectors" in built and self.vectors is not None:
+            self.vectors.close()
+        if "saver" in built:
+            close_saver(self.saver)
+        if "database" in built:
+            self.database.close()
+
+    @cached_property
+    def database(self) -> "Database":
+        """The main database, migrated."""
+        from qa_agents.storage.engine import open_database
+
+        url = self.settings.database_url
+        return open_database(url.get_secret_value() if url else self.settings.database_path)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """Appends to the record of everything."""
+        from qa_agents.checkpoint.ledger import Ledger
+
+        return Ledger(anchors=self.anchors)
+
+    @cached_property
+    def anchors(self) -> "Anchors":
+        """Where the ledger's newest hash is kept outside the database."""
+        from qa_agents.checkpoint.anchor import Anchors
+
+        return Anchors(self.settings.anchor_path, git=self.settings.anchor_git)
+
+    @property
+    def mask(self) -> Callable[[str], str]:
+        """Hides the secrets in a text that is shown."""
+        from qa_agents.llm.redact import mask
+
+        return mask
+
+    @cached_property
+    def inbox(self) -> "Inbox":
+        """The reviews that wait."""
+        from qa_agents.checkpoint.inbox import Inbox
+
+        return Inbox(self.database, self.ledger, policy=self.policy)
+
+    @cached_property
+    def policy(self) -> "Policy":
+        """Who may decide what."""
+        from qa_agents.checkpoint.policy import load_policy
+
+        return load_policy(self.settings.policy)
+
+    @cached_property
+    def received(self) -> "Received":
+        """The account of received reports."""
+        from qa_agents.runtime.received import Received
+
+        return Received(self.database, self.inbox, self.ledger)
+
+    @cached_property
+    def tracker(self) -> "Tracker":
+        """Where decided actions are applied: the team's Jira where it is configured."""
+        if self.settings.jira is not None:
+            return self.jira
+        from qa_agents.trackers.file import FileTracker
+
+        return FileTracker(self.settings.home / "tracker")
+
+    @cached_property
+    def jira(self) -> "JiraTracker":
+        """The team's Jira. Raises UsageError where none is configured."""
+        from qa_agents.trackers.jira import JiraTracker
+        from qa_agents.trackers.jira_notes import DatabaseNotes
+
+        if self.settings.jira is None:
+            raise UsageError(
+                "No Jira is configured.", hint="Set `[jira]` with base_url, user, token in qa-agents.toml."
+            )
+        return JiraTracker(self.settings.jira, DatabaseNotes(self.database, self.settings.jira.base_url))
+
+    @cached_property
+    def store(self) -> "IncidentStore":
+        """The incidents' table."""
+        from qa_agents.incidents.store import IncidentStore
+        from qa_agents.runtime.lease import Leases
+
+        return IncidentStore(self.database, guard=Leases(self.database).refuse_stale)
+
+    @cached_property
+    def lexical(self) -> "LexicalIndex":
+        """The word index."""
+        from qa_agents.incidents.lexical import LexicalIndex
+
+        return LexicalIndex(self.settings.home / "lexical", self.store)
+
+    @cached_property
+    def embedder(self) -> "Embedder | None":
+        """The configured embedder; None when vectors are switched off."""
+        from qa_agents.incidents.embedders import build_embedder
+
+        return build_embedder(self.settings)
+
+    @cached_property
+    def vectors(self) -> "VectorIndex | None":
+        """The vector index; None when vectors are switched off."""
+        if self.embedder is None:
+            return None
+        from qa_agents.incidents.vectors import VectorIndex
+
+        home, url = self.settings.home, self.settings.chroma_url
+        return VectorIndex(home, self.store, self.embedder, url=url)
+
+    @cached_property
+    def memory(self) -> "Memory":
+        """Search over both indexes, in learned order."""
+        from qa_agents.triage.ranking.current import CurrentOrder
+        from qa_agents.triage.ranking.ranked import RankedMemory
+
+        order = CurrentOrder(self.database, lambda: self.memory.fingerprint)
+        return RankedMemory(self.store, self.lexical, self.vectors, self.embedder, order=order)
+
+    @cached_property
+    def saver(self) -> Any:
+        """LangGraph's saver."""
+        from qa_agents.runtime.savers import open_saver
+
+        self.database  # noqa: B018 - creates the workspace folder, or says why it cannot
+        url = self.settings.database_url
+        return open_saver(url.get_secret_value() if url else self.settings.home / "checkpoints.db")
+
+    @cached_property
+    def outbox(self) -> "Outbox":
+        """Carries out decided actions, once each."""
+        from qa_agents.runtime.outbox import Outbox
+
+        return Outbox(self.database, self.tracker, self.ledger)
+
+    def upgrade(self) -> int:
+        """Bring the database, and what LangGraph keeps in it, to this release's schema under a lock; its number."""
+        from qa_agents.storage.migrations import CURRENT
+
+        self.saver  # noqa: B018 - opens the database first, which migrates it
+        return CURRENT
+
+    @cached_property
+    def queue(self) -> "TableQueue":
+        """The jobs that workers share."""
+        from qa_agents.runtime.table_queue import TableQueue
+
+        return TableQueue(self.database)
+
+    @cached_property
+    def intake(self) -> "Intake":
+        """The deliveries that were acknowledged."""
+        from qa_agents.runtime.intake import Intake
+
+        return Intake(self.database, self.queue, debounce=self.settings.debounce_seconds)
+
+    @cached_property
+    def dead_letters(self) -> "DeadLetters":
+        """What could not be handled and waits for a person."""
+        from qa_agents.runtime.dead_letters import DeadLetters
+
+        return DeadLetters(self.database, self.ledger)
+
+    def issues(self, hook: str) -> "IssueSource":
+        """Where the issues of a hook are read again. Raises UnavailableError when nothing is configured for it."""
+        from qa_agents.runtime.issues import FolderIssues
+
+        folder = self.settings.hooks[hook].folder
+        if folder is None and self.settings.jira is not None:
+            from qa_agents.runtime.jira_issues import JiraIssues
+
+            return JiraIssues(self.jira)
+        if folder is None:
+            raise UnavailableError(
+                f"The hook {hook} has no tracker to read issues from.", hint="Configure one in qa-agents.toml."
+            )
+        return FolderIssues(folder, self.settings.max_report_bytes)
+
+    @cached_property
+    def switch(self) -> "Switch":
+        """The stop switch over every outside effect."""
+        from qa_agents.runtime.switch import Switch
+
+        return Switch(self.database, self.ledger)
+
+    @cached_property
+    def desk(self) -> "Desk":
+        """Starts, resumes and recovers runs."""
+        from qa_agents.runtime.desk import Desk
+        from qa_agents.runtime.lease import Leases
+
+        graphs = {"triage": self._build_triage, "plan": self._build_plan}
+        return Desk(self.database, self.inbox, self.ledger, Leases(self.database), self.saver, graphs)
+
+    @cached_property
+    def rubric(self) -> "Rubric":
+        """The severity rubric."""
+        from qa_agents.triage.severity import load_rubric
+
+        return load_rubric(self.settings.rubric)
+
+    @property
+    def examples(self) -> Path:
+        """The folder with the example product's incidents and reports: in the wheel, or beside the source."""
+        return resource_dir("examples")
+
+    @cached_property
+    def triage_parts(self) -> "Parts":
+        """What the triage graph's nodes work with."""
+        from qa_agents.checkpoint.hours import is_quiet
+        from qa_agents.runtime.record import Recorder
+        from qa_agents.triage.steps import Parts
+
+        recorder = Recorder(self.database, self.ledger)
+        return Parts(
+            memory=self.memory,
+            report_of=self._report_reader(),
+            issue_of=self.tracker.get,
+            publish=recorder.publish,
+            carry_out=self.outbox.carry_out,
+            finish=recorder.finish,
+            withhold=self.outbox.withhold,
+            policy=self.policy.gate,
+            rubric=self.rubric,
+            propose=self.proposer,
+            severity_words=lambda: self._severity_words,
+            opinion=lambda: self.severity_opinion,
+            severity_drift=self._severity_drift,
+            inquiry=self.inquiry,
+            is_quiet=lambda: is_quiet(self.policy.quiet_hours, time.time()),
+            gatekeeper=self.gatekeeper,
+            analysed_chars=self.settings.analysed_chars,
+        )
+
+    @cached_property
+    def gatekeeper(self) -> "Gatekeeper":
+        """What the gate knows of its own past."""
+        from qa_agents.triage.gate_calibration import score_fingerprint
+        from qa_agents.triage.gatekeeper import Gatekeeper
+
+        return Gatekeeper(
+            self.database,
+            self.ledger,
+            self.policy.gate,
+            self.rubric,
+            fingerprint=lambda: score_fingerprint(
+                self.database, self.memory.fingerprint, self.rubric, self.settings.analysed_chars
+            ),
+        )
+
+    @cached_property
+    def severity_opinion(self) -> "SecondOpinion | None":
+        """The statistical second opinion on severity; None before it was fitted on this memory with this rubric."""
+        from qa_agents.triage.severity_model import load_opinion
+
+        return load_opinion(self.database, self.store, self.rubric, self.memory.fingerprint)
+
+    def inflation(self) -> "Inflation":
+        """Whether as many reports are called severe as before, as of now."""
+        from datetime import UTC, datetime
+
+        from qa_agents.triage.inflation import read_inflation
+
+        return read_inflation(self.database, self.store, self.rubric, datetime.now(UTC))
+
+    def _severity_drift(self) -> str | None:
+        """The drift in one sentence, measured anew every DRIFT_SECONDS; None where there is none."""
+        known: tuple[float, str | None] = self.__dict__.get("_drift", (0.0, None))
+        measured, said = known
+        if time.monotonic() - measured > DRIFT_SECONDS or not measured:
+            found = self.inflation()
+            said = found.told() if found.drift in ("inflated", "deflated") else None
+            self.__dict__["_drift"] = (time.monotonic(), said)
+        return said
+
+    @cached_property
+    def inquiry(self) -> "Inquiry":
+        """What reporters are asked: the rules, what was learned from the past, what was asked before."""
+        from qa_agents.runtime.asked import asked_questions
+        from qa_agents.triage.inquiry import Inquiry
+        from qa_agents.triage.required_facts import load_required, load_required_rules
+
+        rules = load_required_rules(self.settings.required_facts)
+        learned = load_required(self.database, rules.sha256)
+        return Inquiry(rules, lambda: learned, lambda target: asked_questions(self.database, target))
+
+    @cached_property
+    def proposer(self) -> "Proposer":
+        """Proposes fields with the newest that was fitted on this memory."""
+        from qa_agents.triage.learning import Proposer
+
+        return Proposer(self.memory, self.database)
+
+    @property
+    def standing(self) -> "Standing":
+        """How old what was fitted is, and whether fitting anew is due."""
+        from qa_agents.triage.learning import standing
+
+        return standing(self.memory, self.database)
+
+    def learn(self, progress: "Progress | None" = None) -> "LearnReport":
+        """Fit everything that is fitted on outcomes, and keep it."""
+        from qa_agents.triage.learning import learn
+        from qa_agents.triage.required_facts import fit_from_memory as fit_required
+        from qa_agents.triage.required_facts import load_required_rules
+        from qa_agents.triage.severity_model import fit_from_memory as fit_severity
+
+        memory, database, rubric = self.memory, self.database, self.rubric
+        rules = load_required_rules(self.settings.required_facts)
+        fits: dict[str, Fit] = {
+            "severity": lambda show: fit_severity(memory, database, show, rubric=rubric),
+            "questions": lambda show: fit_required(memory, database, show, rules=rules),
+        }
+        if util.find_spec("qa_agents.triage.ranking.fit") is not None:
+            ranking = import_module("qa_agents.triage.ranking.fit")
+            fits["ranking"] = lambda show: ranking.fit_from_memory(memory, database, show)
+        report = learn(memory, database, fits, progress or (lambda *_: None))
+        for stale in ("severity_opinion", "inquiry", "triage_parts", "gatekeeper", "_severity_words"):
+            self.__dict__.pop(stale, None)
+        return report
+
+    @cached_property
+    def _severity_words(self) -> list[str]:
+        return self.store.severities()
+
+    def _build_triage(self) -> Any:
+        from qa_agents.triage.graph import build_triage
+
+        return build_triage(self.triage_parts)
+
+    def _build_plan(self) -> Any:
+        from qa_agents.plans.graph import build_plan
+
+        return build_plan(self.plan_parts)
+
+    @cached_property
+    def plan_parts(self) -> "PlanParts":
+        """What the plan graph's nodes work with."""
+        from qa_agents.plans.decisions import answer, decided
+        from qa_agents.plans.steps import PlanParts
+        from qa_agents.runtime.record import Recorder
+        from qa_agents.storage.artifacts import get_artifact, put_artifact
+
+        recorder = Recorder(self.database, self.ledger)
+
+        def document(sha256: str) -> bytes:
+            with self.database.read() as connection:
+                return get_artifact(connection, sha256)
+
+        def keep(body: bytes) -> str:
+            with self.database.write(durable=False) as connection:
+                return put_artifact(connection, body)
+
+        def known(plan: str) -> "Sequence[ItemDecision]":
+            with self.database.read() as connection:
+                return decided(connection, plan)
+
+        def note(plan: str, answers: "Mapping[str, str]", by: str) -> None:
+            with self.database.write() as connection:
+                answer(connection, plan, answers, by, at=time.time())
+
+        return PlanParts(
+            document=document,
+            keep=keep,
+            publish=recorder.publish,
+            finish=recorder.finish,
+            decided=known,
+            answer=note,
+            similar=self._similar,
+        )
+
+    def _similar(self, text: str) -> "Sequence[tuple[float, Incident]]":
+        from qa_agents.incidents.schema import Report
+
+        retrieval = self.memory.search(
+            Report(id="a requirement", summary=text[:300], description=""), k=SIMILAR_TO_TEXT
+        )
+        return [(candidate.score, incident) for candidate, incident in self.memory.neighbours(retrieval)]
+
+    def _report_reader(self) -> "Callable[[str], Report]":
+        from qa_agents.incidents.schema import Report
+        from qa_agents.storage.artifacts import get_artifact
+
+        @lru_cache(maxsize=16)
+        def read(sha256: str) -> Report:
+            with self.database.read() as connection:
+                return Report.model_validate_json(get_artifact(connection, sha256))
+
+        return read
