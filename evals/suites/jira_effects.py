@@ -8,6 +8,7 @@ database. Beside it, the same calls through the `jira` package as it comes, with
 import argparse
 import contextlib
 import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,11 @@ FASTER = 5_000.0
 """Waiting is this much shorter than Jira asks for; what is waited for stays the same."""
 GIVE_UP_SECONDS = 1_800.0
 NOTE = "Triage note."
+
+
+def harsh(method: str, path: str, number: int) -> str | None:
+    """The fault of the call with this number: drawn by it, so that no fixed order of calls meets the same one for ever."""
+    return random.Random(number).choice(HARSH)
 
 
 class Made(BaseModel):
@@ -100,7 +106,7 @@ def run_jira_effects(issues: int, folder: Path, postgres: bool, kills: int, bare
 def _measure(engine: str, database: str, issues: int, kills: int) -> OnEngine:
     from tests.fakes.jira.server import FakeJira
 
-    with FakeJira(faults=lambda method, path, number: HARSH[number % len(HARSH)]) as jira:
+    with FakeJira(faults=harsh) as jira:
         origin = jira.site.add("PAY-1").key
         keys = [jira.site.add().key for _ in range(issues)]
         open_database(database if "://" in database else Path(database)).close()
@@ -228,7 +234,7 @@ def _bare(issues: int) -> list[int]:
     from tests.fakes.jira.server import TOKEN, USER, FakeJira
 
     def faults(method: str, path: str, number: int) -> str | None:
-        return HARSH[number % len(HARSH)] if method == "POST" else None
+        return harsh(method, path, number) if method == "POST" else None
 
     sleep = time.sleep
     with mock.patch("time.sleep", lambda seconds: sleep(seconds / FASTER)), FakeJira(faults=faults) as jira:
