@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qa_agents.incidents.vectors import VectorIndex
     from qa_agents.plans.decisions import ItemDecision
     from qa_agents.plans.steps import PlanParts
+    from qa_agents.results.store import RunStore
     from qa_agents.runtime.dead_letters import DeadLetters
     from qa_agents.runtime.desk import Desk
     from qa_agents.runtime.intake import Intake
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
     from qa_agents.runtime.switch import Switch
     from qa_agents.runtime.table_queue import TableQueue
     from qa_agents.storage.engine import Database
+    from qa_agents.trackers.epics import EpicSource
     from qa_agents.trackers.jira import JiraTracker
     from qa_agents.trackers.protocol import Tracker
-    from qa_agents.triage.gatekeeper import Gatekeeper
-    from qa_agents.triage.inflation import Inflation
-    from qa_agents.triage.inquiry import Inquiry
+    from qa_agents.triage.gate.gatekeeper import Gatekeeper
     from qa_agents.triage.learning import Fit, LearnReport, Proposer, Standing
-    from qa_agents.triage.severity import Rubric
-    from qa_agents.triage.severity_model import SecondOpinion
+    from qa_agents.triage.questions.inquiry import Inquiry
+    from qa_agents.triage.severity.inflation import Inflation
+    from qa_agents.triage.severity.model import SecondOpinion
+    from qa_agents.triage.severity.rate import Rubric
     from qa_agents.triage.steps import Parts
 
 
@@ -149,6 +151,18 @@ class Workspace:
         return FileTracker(self.settings.home / "tracker")
 
     @cached_property
+    def epics(self) -> "EpicSource":
+        """Where epics with their stories are read: the team's Jira where it is configured, else the file tracker."""
+        from qa_agents.trackers.epics import FileEpics
+        from qa_agents.trackers.file import FileTracker
+
+        if self.settings.jira is None:
+            return FileEpics(FileTracker(self.settings.home / "tracker"))
+        from qa_agents.trackers.jira_epics import JiraEpics
+
+        return JiraEpics(self.jira)
+
+    @cached_property
     def jira(self) -> "JiraTracker":
         """The team's Jira. Raises UsageError where none is configured."""
         from qa_agents.trackers.jira import JiraTracker
@@ -167,6 +181,13 @@ class Workspace:
         from qa_agents.runtime.lease import Leases
 
         return IncidentStore(self.database, guard=Leases(self.database).refuse_stale)
+
+    @cached_property
+    def run_store(self) -> "RunStore":
+        """The test runs that were kept."""
+        from qa_agents.results.store import RunStore
+
+        return RunStore(self.database)
 
     @cached_property
     def lexical(self) -> "LexicalIndex":
@@ -279,7 +300,7 @@ class Workspace:
     @cached_property
     def rubric(self) -> "Rubric":
         """The severity rubric."""
-        from qa_agents.triage.severity import load_rubric
+        from qa_agents.triage.severity.rate import load_rubric
 
         return load_rubric(self.settings.rubric)
 
@@ -319,8 +340,8 @@ class Workspace:
     @cached_property
     def gatekeeper(self) -> "Gatekeeper":
         """What the gate knows of its own past."""
-        from qa_agents.triage.gate_calibration import score_fingerprint
-        from qa_agents.triage.gatekeeper import Gatekeeper
+        from qa_agents.triage.gate.calibration import score_fingerprint
+        from qa_agents.triage.gate.gatekeeper import Gatekeeper
 
         return Gatekeeper(
             self.database,
@@ -335,7 +356,7 @@ class Workspace:
     @cached_property
     def severity_opinion(self) -> "SecondOpinion | None":
         """The statistical second opinion on severity; None before it was fitted on this memory with this rubric."""
-        from qa_agents.triage.severity_model import load_opinion
+        from qa_agents.triage.severity.model import load_opinion
 
         return load_opinion(self.database, self.store, self.rubric, self.memory.fingerprint)
 
@@ -343,7 +364,7 @@ class Workspace:
         """Whether as many reports are called severe as before, as of now."""
         from datetime import UTC, datetime
 
-        from qa_agents.triage.inflation import read_inflation
+        from qa_agents.triage.severity.inflation import read_inflation
 
         return read_inflation(self.database, self.store, self.rubric, datetime.now(UTC))
 
@@ -361,8 +382,8 @@ class Workspace:
     def inquiry(self) -> "Inquiry":
         """What reporters are asked: the rules, what was learned from the past, what was asked before."""
         from qa_agents.runtime.asked import asked_questions
-        from qa_agents.triage.inquiry import Inquiry
-        from qa_agents.triage.required_facts import load_required, load_required_rules
+        from qa_agents.triage.questions.inquiry import Inquiry
+        from qa_agents.triage.questions.required_facts import load_required, load_required_rules
 
         rules = load_required_rules(self.settings.required_facts)
         learned = load_required(self.database, rules.sha256)
@@ -385,9 +406,9 @@ class Workspace:
     def learn(self, progress: "Progress | None" = None) -> "LearnReport":
         """Fit everything that is fitted on outcomes, and keep it."""
         from qa_agents.triage.learning import learn
-        from qa_agents.triage.required_facts import fit_from_memory as fit_required
-        from qa_agents.triage.required_facts import load_required_rules
-        from qa_agents.triage.severity_model import fit_from_memory as fit_severity
+        from qa_agents.triage.questions.required_facts import fit_from_memory as fit_required
+        from qa_agents.triage.questions.required_facts import load_required_rules
+        from qa_agents.triage.severity.model import fit_from_memory as fit_severity
 
         memory, database, rubric = self.memory, self.database, self.rubric
         rules = load_required_rules(self.settings.required_facts)

@@ -24,11 +24,11 @@ from evals.vectors import KeptVectors, Tell
 from qa_agents.errors import UnavailableError
 from qa_agents.incidents.schema import Incident
 from qa_agents.settings import Settings
-from qa_agents.triage.bound import auc, threshold
-from qa_agents.triage.escalation import is_critical
-from qa_agents.triage.exchangeability import Martingale
-from qa_agents.triage.gate_calibration import Chosen, Scored, base_rate, calibrate_bound, choose
-from qa_agents.triage.rehearsal import scorer
+from qa_agents.triage.gate.bound import auc, threshold
+from qa_agents.triage.gate.calibration import Chosen, Scored, base_rate, calibrate_bound, choose
+from qa_agents.triage.gate.escalation import is_critical
+from qa_agents.triage.gate.exchangeability import Martingale
+from qa_agents.triage.gate.rehearsal import scorer
 from qa_agents.wiring import Workspace
 
 ALPHA = DELTA = 0.05

@@ -29,19 +29,19 @@ from qa_agents.incidents.embedders import text_for_embedding
 from qa_agents.incidents.minilm import Vectors
 from qa_agents.incidents.schema import Candidate, Incident
 from qa_agents.incidents.search import as_known
-from qa_agents.triage.factors import read_factors
-from qa_agents.triage.facts import extract_facts
+from qa_agents.triage.facts.extract import extract_facts
+from qa_agents.triage.facts.signals import find_signals
 from qa_agents.triage.hypothesis import hypothesise, note_sentences, tells_a_cause
-from qa_agents.triage.inflation import Inflation, Rated, measure, quarter_of
-from qa_agents.triage.missing import ask, lacking_of
-from qa_agents.triage.required_facts import Required, learn, load_required_rules, observe
-from qa_agents.triage.rubric import Rubric, load_rubric
-from qa_agents.triage.severity import rate_severity
-from qa_agents.triage.severity_features import Reading, Vote, read
-from qa_agents.triage.severity_fit import Labelled, fit
-from qa_agents.triage.severity_model import MIN_COSINE, VOTERS, Opinion, SeverityModel
-from qa_agents.triage.signals import find_signals
-from qa_agents.triage.stakes import severity_stakes
+from qa_agents.triage.questions.missing import ask, lacking_of
+from qa_agents.triage.questions.required_facts import Required, learn, load_required_rules, observe
+from qa_agents.triage.questions.stakes import severity_stakes
+from qa_agents.triage.severity.factors import read_factors
+from qa_agents.triage.severity.features import Reading, Vote, read
+from qa_agents.triage.severity.fit import Labelled, fit
+from qa_agents.triage.severity.inflation import Inflation, Rated, measure, quarter_of
+from qa_agents.triage.severity.model import MIN_COSINE, VOTERS, Opinion, SeverityModel
+from qa_agents.triage.severity.rate import rate_severity
+from qa_agents.triage.severity.rubric import Rubric, load_rubric
 
 ROUNDS = 300
 NEAR = 12

@@ -11,10 +11,10 @@ from qa_agents.errors import FindingsError, InvalidInputError
 
 if TYPE_CHECKING:
     from qa_agents.incidents.schema import Incident
-    from qa_agents.triage.bound import CriticalBound, Feasible
-    from qa_agents.triage.gate_calibration import Chosen, Scored
-    from qa_agents.triage.gatekeeper import BoundState
-    from qa_agents.triage.standing import Standing
+    from qa_agents.triage.gate.bound import CriticalBound, Feasible
+    from qa_agents.triage.gate.calibration import Chosen, Scored
+    from qa_agents.triage.gate.gatekeeper import BoundState
+    from qa_agents.triage.gate.standing import Standing
     from qa_agents.wiring import Workspace
 
 app = typer.Typer(
@@ -64,7 +64,7 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Calibrate the missed-critical bound on the team's own past; exit 1 when what is asked for is not feasible."""
-    from qa_agents.triage.bound import feasible
+    from qa_agents.triage.gate.bound import feasible
 
     with open_workspace(context) as workspace:
         words = _critical_words(workspace, critical)
@@ -125,7 +125,7 @@ def cases(
     out: Annotated[Path | None, typer.Option("--out", help="Write here instead of to stdout.")] = None,
 ) -> None:
     """Every correction that people made, as eval cases in JSON Lines; texts are redacted."""
-    from qa_agents.triage.correction_cases import correction_cases
+    from qa_agents.triage.gate.correction_cases import correction_cases
 
     with open_workspace(context) as workspace:
         lines = [case.model_dump_json() for case in correction_cases(workspace.database)]
@@ -154,7 +154,7 @@ def _critical_words(workspace: "Workspace", given: str | None) -> list[str]:
 def _chosen(workspace: "Workspace", words: list[str]) -> "Chosen":
     from datetime import UTC, datetime
 
-    from qa_agents.triage.gate_calibration import choose
+    from qa_agents.triage.gate.calibration import choose
 
     now = datetime.now(UTC)
     known = workspace.store.newest_decided(SCANNED)
@@ -165,8 +165,8 @@ def _calibrated(
     workspace: "Workspace", chosen: "Chosen", words: list[str], *, alpha: float, delta: float, reviewer: str | None
 ) -> "CriticalBound":
     from qa_agents.operations import recognise
-    from qa_agents.triage.gate_calibration import base_rate, calibrate_bound
-    from qa_agents.triage.rehearsal import scorer
+    from qa_agents.triage.gate.calibration import base_rate, calibrate_bound
+    from qa_agents.triage.gate.rehearsal import scorer
 
     by = recognise(workspace, reviewer, workspace.settings.reviewer_token).name
     parts = workspace.triage_parts

@@ -88,7 +88,7 @@ def _never_matching(policy: "Policy") -> list[str]:
     from typing import get_args
 
     from qa_agents.checkpoint.policy import unknown_names
-    from qa_agents.triage.gate import ASKING, BLOCKING
+    from qa_agents.triage.gate.judge import ASKING, BLOCKING
     from qa_agents.triage.schema import FieldName
 
     return unknown_names(

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from qa_agents.incidents.schema import Candidate, Incident, Report
 from qa_agents.triage.classify import Neighbours, title
-from qa_agents.triage.facts import comparable, extract_facts
-from qa_agents.triage.missing import is_wish
+from qa_agents.triage.facts.extract import comparable, extract_facts
+from qa_agents.triage.questions.missing import is_wish
 from qa_agents.triage.relate import FIXED, closeness
 from qa_agents.triage.schema import Evidence, Fact, Hypothesis
 

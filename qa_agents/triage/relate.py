@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from qa_agents.incidents.schema import Candidate, Incident, Report
 from qa_agents.triage.classify import SUMMARY_CHARS, Neighbours
-from qa_agents.triage.facts import comparable
-from qa_agents.triage.headline import headline_conflicts, is_routine, is_task
+from qa_agents.triage.facts.extract import comparable
+from qa_agents.triage.facts.headline import headline_conflicts, is_routine, is_task
 from qa_agents.triage.schema import Fact, Relation, RelationKind
 
 Facts = dict[str, set[str]]

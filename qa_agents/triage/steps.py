@@ -16,11 +16,13 @@ from qa_agents.storage.canonical import digest_of
 from qa_agents.trackers.schema import Action, Effects, Issue
 from qa_agents.triage.actions import decided_fields, plan_actions, settle
 from qa_agents.triage.classify import classify
-from qa_agents.triage.facts import comparable, extract_facts
-from qa_agents.triage.gate import Case, Watch, judge
-from qa_agents.triage.gatekeeper import Gatekeeper
+from qa_agents.triage.facts.extract import comparable, extract_facts
+from qa_agents.triage.facts.signals import find_signals
+from qa_agents.triage.gate.gatekeeper import Gatekeeper
+from qa_agents.triage.gate.judge import Case, Watch, judge
+from qa_agents.triage.gate.track_record import PROPOSED
 from qa_agents.triage.hypothesis import hypothesise
-from qa_agents.triage.inquiry import Inquiry, Opine, stakes_of
+from qa_agents.triage.questions.inquiry import Inquiry, Opine, stakes_of
 from qa_agents.triage.relate import relate
 from qa_agents.triage.schema import (
     FIELDS,
@@ -35,9 +37,7 @@ from qa_agents.triage.schema import (
     Triage,
     TriageState,
 )
-from qa_agents.triage.severity import Rubric, rate_severity
-from qa_agents.triage.signals import find_signals
-from qa_agents.triage.track_record import PROPOSED
+from qa_agents.triage.severity.rate import Rubric, rate_severity
 
 NEIGHBOURS = 30
 """How many past incidents are looked at, whatever number is printed."""

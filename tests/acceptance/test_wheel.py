@@ -22,7 +22,7 @@ def test_the_wheel_contains_prompts_examples_and_rules(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(name.startswith("qa_agents/_prompts/") for name in names)
     assert "qa_agents/_examples/incidents.jsonl" in names
-    assert "qa_agents/triage/rubric.toml" in names
+    assert "qa_agents/triage/severity/rubric.toml" in names
     assert "qa_agents/triage/ranking/shipped.npz" in names
     assert not [name for name in names if name.startswith(("tests/", "evals/"))]
 

@@ -75,7 +75,7 @@ def test_calibrate_promises_and_the_status_shows_it(terminal: Terminal) -> None:
 
 
 def test_another_rubric_voids_the_bound(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qa_agents.triage.severity import RUBRIC_PATH
+    from qa_agents.triage.severity.rate import RUBRIC_PATH
 
     terminal("gate", "calibrate", "--critical", "Critical,High", "--alpha", "0.2")
     rubric = tmp_path / "rubric.toml"

@@ -12,7 +12,7 @@ ALPHA, DELTA = 0.05, 0.05
 
 def measure_load(into: Measured, scores: Sequence[float | None], critical: Sequence[bool]) -> None:
     """Share of non-critical reports that reach a person, and of critical ones that do not, over the promised α."""
-    from qa_agents.triage.bound import needed_criticals, threshold
+    from qa_agents.triage.gate.bound import needed_criticals, threshold
 
     cases = [(score, top) for score, top in zip(scores, critical, strict=True) if score is not None]
     earlier, later = cases[: len(cases) // 2], cases[len(cases) // 2 :]

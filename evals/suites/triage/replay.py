@@ -132,7 +132,7 @@ class Counter:
 
     def _escalation(self, report: Report, triage: Triage) -> float:
         """The score by which the gate would let reports pass, had a bound been calibrated."""
-        from qa_agents.triage.escalation import escalation_score, read_concern
+        from qa_agents.triage.gate.escalation import escalation_score, read_concern
 
         memory, rubric = self._workspace.memory, self._workspace.rubric
         seen = Retrieval(candidates=triage.similar, k=20, memory_size=0, as_of=_moment(report))

@@ -30,7 +30,7 @@ from evals.vectors import KeptVectors, Tell
 from qa_agents.errors import InvalidInputError
 from qa_agents.incidents.schema import Incident
 from qa_agents.settings import Settings
-from qa_agents.triage.severity import load_rubric
+from qa_agents.triage.severity.rate import load_rubric
 from qa_agents.wiring import Workspace
 
 QUICK_MEMORY, QUICK_REPORTS = 2_000, 300

@@ -33,7 +33,7 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_the_example_is_valid_and_every_rule_of_it_can_match() -> None:
     from typing import get_args
 
-    from qa_agents.triage.gate import ASKING, BLOCKING
+    from qa_agents.triage.gate.judge import ASKING, BLOCKING
     from qa_agents.triage.schema import FieldName
 
     policy = load_policy(EXAMPLE)
@@ -62,7 +62,7 @@ def test_without_a_file_anybody_may_decide_alone() -> None:
         ("x = [", "not TOML"),
         ("x = " + "[" * 100_000, "nested too deeply"),
         (f'sha256 = "{"0" * 64}"', "sha256 is not a key"),
-        ("[reviewers.ada]\nroles = ['lead']", "needs a login, a key_sha256 or a password_argon2"),
+        ("[reviewers.ada]\nroles = ['lead']", "needs a login, a key_sha256, a password_argon2 or an oidc"),
         (f'{PEOPLE}[[rule]]\nname = "m"\napprovals = 3', "needs 3 approvals, but those who may give them are 2"),
         (f'{PEOPLE}[[rule]]\nname = "m"\nroles = ["boss"]', "names the role boss, which nobody has"),
         (f'{PEOPLE}[[rule]]\nname = "m"\nof = ["bob"]', "names bob, who is not a listed reviewer"),

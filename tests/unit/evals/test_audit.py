@@ -6,7 +6,7 @@ import pytest
 
 from evals.audit import LIKELIEST, NAME, audit_report, precision, read_audit
 from evals.data import TITANIUM, as_filed, load_dataset
-from qa_agents.triage.headline import headline_conflicts
+from qa_agents.triage.facts.headline import headline_conflicts
 
 AUDITS = [(NAME, 100), (LIKELIEST, 60)]
 
