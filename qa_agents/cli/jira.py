@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from qa_agents.cli.common import Json, console, note, open_workspace, print_json, progress
+from qa_agents.cli.findings import show_findings
 from qa_agents.cli.text import printable
 from qa_agents.errors import UsageError
 
@@ -22,19 +23,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
 
     with open_workspace(context) as workspace:
         checks = examine(workspace.jira)
-    if as_json:
-        print_json([check.model_dump() for check in checks])
-    else:
-        from rich.markup import escape
-
-        out = console()
-        signs = {"ok": "[green]ok[/green]", "note": "[cyan]note[/cyan]", "problem": "[red]problem[/red]"}
-        for check in checks:
-            out.print(f"{signs[check.level]:>7}  [bold]{check.name}[/bold]: {escape(printable(check.says))}")
-            if check.do:
-                out.print(f"         → {escape(printable(check.do))}")
-    if any(check.level == "problem" for check in checks):
-        raise typer.Exit(1)
+    show_findings(checks, as_json=as_json)
 
 
 @app.command("import")

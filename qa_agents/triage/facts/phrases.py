@@ -6,6 +6,9 @@ none to four words (`lost ... data`), and `a|b` for either word. Matching ignore
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from qa_agents.triage.facts.lexicon import lowered
 
@@ -19,6 +22,15 @@ _BLANK = r"[ \t\r\n\"'`*_,/:=(-]{1,4}"
 def compile_phrases(phrases: Iterable[str]) -> re.Pattern[str]:
     """One linear-time pattern, for text in lower case, of all phrases. Raises ValueError naming one that is not a phrase."""
     return re.compile(r"(?<![\w.$])(?:" + "|".join(_alternative(phrase) for phrase in phrases) + r")(?!['’]?\w)")
+
+
+def _compiling(phrases: list[str]) -> list[str]:
+    compile_phrases(phrases)
+    return phrases
+
+
+Phrases = Annotated[list[str], Field(min_length=1), AfterValidator(_compiling)]
+"""A list of phrases in a rules file: at least one, and each is checked when the file is read."""
 
 
 def find_phrases(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:

@@ -12,14 +12,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from qa_agents.errors import InvalidInputError
 from qa_agents.incidents.schema import Report
 from qa_agents.llm.redact import find_secrets
 from qa_agents.triage.facts.hidden import ENCODED, Hidden, find_hidden, language_of, plain
 from qa_agents.triage.facts.lexicon import Shape
-from qa_agents.triage.facts.phrases import blank_out, compile_phrases, find_phrases, is_negated, sentence_around
+from qa_agents.triage.facts.phrases import (
+    Phrases,
+    blank_out,
+    compile_phrases,
+    find_phrases,
+    is_negated,
+    sentence_around,
+)
 from qa_agents.triage.schema import Fact, Signals
 
 RULES_PATH = Path(__file__).with_name("signals.toml")
@@ -37,13 +44,7 @@ class Family(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    phrases: list[str] = Field(min_length=1)
-
-    @field_validator("phrases")
-    @classmethod
-    def _compiles(cls, phrases: list[str]) -> list[str]:
-        compile_phrases(phrases)
-        return phrases
+    phrases: Phrases
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qa_agents.checkpoint.rates import wilson
 from qa_agents.errors import InvalidInputError
 from qa_agents.incidents.schema import Incident
 from qa_agents.storage.learned import keep_learned, load_learned
-from qa_agents.triage.facts.phrases import compile_phrases, find_phrases
+from qa_agents.triage.facts.phrases import Phrases, compile_phrases, find_phrases
 
 if TYPE_CHECKING:
     from qa_agents.incidents.search import Memory
@@ -55,15 +55,9 @@ class Ask(_Rule):
     """One fact: how it is asked for, and by which phrases a past request for it is recognised."""
 
     text: str = Field(min_length=1)
-    asked: list[str] = Field(min_length=1)
+    asked: Phrases
     order: int = 100
     always: bool = False
-
-    @field_validator("asked")
-    @classmethod
-    def _compiles(cls, phrases: list[str]) -> list[str]:
-        compile_phrases(phrases)
-        return phrases
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from qa_agents.errors import InvalidInputError
-from qa_agents.triage.facts.phrases import compile_phrases
+from qa_agents.triage.facts.phrases import Phrases, compile_phrases
 
 RUBRIC_PATH = Path(__file__).with_name("rubric.toml")
 
@@ -57,7 +57,7 @@ class Shift(_Rule):
     """One value of a factor: by how many levels it moves (negative is more severe), and what says it."""
 
     shift: float = Field(ge=-3, le=3)
-    phrases: list[str] = Field(min_length=1)
+    phrases: Phrases
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
