@@ -18,6 +18,7 @@ from qa_agents.operations import decide
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
 from tests.crash.history import read, violations
+from tests.past import REFUNDS
 
 REPORT = {
     "id": "PAY-900",
@@ -25,19 +26,6 @@ REPORT = {
     "description": "Version 4.12.0 on Android 14. Expected: refunded. Actual: E_REFUND_409.",
     "created": "2026-10-01T10:00:00Z",
 }
-PAST = [
-    {
-        "id": f"PAY-{number}",
-        "summary": f"Refund shows E_REFUND_409 for invoice type {number}",
-        "description": "Pressing Refund on an invoice fails with E_REFUND_409.",
-        "created": f"2026-0{number}-01T00:00:00Z",
-        "component": "Payments",
-        "severity": "High",
-        "type": "Bug",
-        "priority": "P2",
-    }
-    for number in range(1, 6)
-]
 
 
 class Bench:
@@ -47,7 +35,7 @@ class Bench:
         self.home = home
         self.settings = Settings(home=home, embedder="none")
         with self.workspace() as workspace:
-            workspace.store.upsert([Incident.model_validate(row) for row in PAST])
+            workspace.store.upsert([Incident.model_validate(row) for row in REFUNDS])
             workspace.memory.catch_up()
         self.app = typer.Typer()
         self.app.callback()(self.root)

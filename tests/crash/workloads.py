@@ -11,6 +11,7 @@ from qa_agents.incidents.intake import read_batch
 from qa_agents.incidents.schema import Incident
 from qa_agents.wiring import Workspace
 from tests.crash.crash_driver import Work
+from tests.past import REFUNDS
 
 SECRETS = ("AKIAQ3EGRFEXAMPLE7Q2", "ghp_0123456789abcdefghijABCDEFGHIJ456789")
 WORDS = ("after the upgrade", "on Android 14")
@@ -23,23 +24,10 @@ REPORT = {
     f"The log says aws_access_key_id={SECRETS[0]} and Authorization: Bearer {SECRETS[1]}",
     "created": "2026-10-01T10:00:00Z",
 }
-PAST = [
-    {
-        "id": f"PAY-{number}",
-        "summary": f"Refund shows E_REFUND_409 for invoice type {number}",
-        "description": "Pressing Refund on an invoice fails with E_REFUND_409.",
-        "created": f"2026-0{number}-01T00:00:00Z",
-        "component": "Payments",
-        "severity": "High",
-        "type": "Bug",
-        "priority": "P2",
-    }
-    for number in range(1, 6)
-]
 
 
 def remember(workspace: Workspace) -> None:
-    workspace.store.upsert([Incident.model_validate(row) for row in PAST])
+    workspace.store.upsert([Incident.model_validate(row) for row in REFUNDS])
     workspace.memory.catch_up()
 
 

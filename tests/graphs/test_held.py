@@ -19,6 +19,7 @@ from qa_agents.triage.schema import Gate
 from qa_agents.triage.steps import Steps
 from qa_agents.wiring import Workspace
 from tests.crash.history import read, violations
+from tests.past import CHIMES
 from tests.postgres import ENGINES, fresh_schema
 
 REPORT = {
@@ -27,17 +28,6 @@ REPORT = {
     "description": "The bell chimes two times where one chime is expected.",
     "created": "2026-10-01T10:00:00Z",
 }
-PAST = [
-    {
-        "id": f"WB-{number}",
-        "summary": f"Chime rings twice at stop {number}",
-        "description": "The bell chimes two times where one chime is expected.",
-        "created": f"2026-0{number}-01T00:00:00Z",
-        "component": "Bell",
-        "severity": "Minor",
-    }
-    for number in range(1, 6)
-]
 OPEN = Gate(decision="auto", reasons=[])
 QUIET = Gate(decision="ask", reasons=["quiet-hours: These are quiet hours; nothing is applied without a person."])
 
@@ -101,7 +91,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def made(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     with Workspace(settings) as workspace:
-        workspace.store.upsert([Incident.model_validate(row) for row in PAST])
+        workspace.store.upsert([Incident.model_validate(row) for row in CHIMES])
         workspace.memory.catch_up()
         yield Bench(workspace, monkeypatch)
 

@@ -20,6 +20,7 @@ from qa_agents.storage.artifacts import ERASED
 from qa_agents.storage.tables import artifacts, metadata
 from qa_agents.testing.embedder import HashingEmbedder
 from qa_agents.wiring import Workspace
+from tests.past import CHIMES
 from tests.postgres import ENGINES, fresh_schema
 
 NAME = "Zebedee Quillfeather"
@@ -31,17 +32,6 @@ REPORT = {
     "reporter": NAME,
     "created": "2026-10-01T10:00:00Z",
 }
-PAST = [
-    {
-        "id": f"WB-{number}",
-        "summary": f"Chime rings twice at stop {number}",
-        "description": "The bell chimes two times where one chime is expected.",
-        "created": f"2026-0{number}-01T00:00:00Z",
-        "component": "Bell",
-        "severity": "Minor",
-    }
-    for number in range(1, 6)
-]
 
 
 @pytest.fixture(params=ENGINES)
@@ -61,7 +51,7 @@ def opened(settings: Settings) -> Iterator[Workspace]:
 
 
 def opened_with(workspace: Workspace) -> Iterator[Workspace]:
-    workspace.store.upsert([Incident.model_validate(row) for row in PAST])
+    workspace.store.upsert([Incident.model_validate(row) for row in CHIMES])
     workspace.memory.catch_up()
     yield workspace
 
@@ -231,7 +221,7 @@ def test_a_past_incident_is_erased_and_keeps_its_labels(workspace: Workspace) ->
     found = workspace.store.get("WB-3")
     assert found is not None
     assert (found.summary, found.description, found.component) == (ERASED_SUMMARY, "", "Bell")
-    workspace.store.upsert([Incident.model_validate(PAST[2])])  # the same export imported once more
+    workspace.store.upsert([Incident.model_validate(CHIMES[2])])  # the same export imported once more
     again = workspace.store.get("WB-3")
     assert again == found
     assert "at stop 3" not in whole_database(workspace)
