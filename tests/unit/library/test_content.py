@@ -37,7 +37,8 @@ def test_every_entry_is_sound_used_and_rendered_without_a_slot_left_open(kind: K
     inputs = everything(kind)
     assert not [one.text for one in inputs if re.search(r"\{\{|\}\}", one.text + (one.expected or ""))]
     used = {name for one in inputs for name in one.made_from}
-    assert {entry.id for entry in (*library.seeds, *library.templates, *library.transforms)} <= used
+    entries = {s.id for s in library.seeds} | {t.id for t in library.templates} | {u.id for u in library.transforms}
+    assert entries <= used
     assert {one.property for one in inputs} <= set(PROPERTIES)
 
 
