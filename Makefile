@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash check fix eval eval-full clean
+.PHONY: help demo test test-llm crash check fix eval eval-full clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ test: check ## Lint, types and every test
 
 crash: $(VENV)/.dev ## Kill, pause, race and starve real processes at every point, with three seeds
 	@QA_AGENTS_CRASH=full $(BIN)/python -m pytest tests/crash tests/machines tests/migration -n 2
+
+test-llm: $(VENV)/.dev ## Fetch a small language model (98 MB, once) and run the whole path with it
+	@QA_AGENTS_TEST_LLM=$${QA_AGENTS_TEST_LLM:-smollm2} $(BIN)/python -m pytest tests/llm
 
 check: $(VENV)/.dev ## Lint and types only
 	@$(BIN)/ruff check .

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel
 
+from qa_agents.results.monitor.change import mcnemar_exact as mcnemar_exact
+from qa_agents.results.multiplicity import holm as holm
+
 Numbers = NDArray[np.float64]
 Statistic = Callable[[Numbers], Numbers]
 """Rows of samples to one value per row."""
@@ -120,20 +123,6 @@ def paired_ratio(
     return _interval(float(statistic(first) / statistic(second)), drawn, first.size)
 
 
-def mcnemar_exact(only_ours: int, only_theirs: int) -> float:
-    """Two-sided p of "both are right equally often", from the cases where just one of them is.
-
-    McNemar 1947, in its exact binomial form: twice the smaller tail of Binomial(only_ours + only_theirs, 1/2), at
-    most 1.
-    """
-    n = only_ours + only_theirs
-    term = tail = 1
-    for i in range(1, min(only_ours, only_theirs) + 1):
-        term = term * (n - i + 1) // i
-        tail += term
-    return min(1.0, float(2 * tail / 2**n))
-
-
 def growth(sizes: Sequence[float], costs: Sequence[float]) -> float:
     """The exponent of cost ~ size^x, by least squares in the logarithms: 1 is linear, less grows less than the size."""
     slope, _ = np.polyfit(np.log(sizes), np.log(costs), 1)
@@ -179,18 +168,6 @@ def paired_mean(ours: ArrayLike, theirs: ArrayLike, *, rounds: int = 10_000, see
     )
     side = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
     return _interval(float((first - second).mean()), drawn, first.size), min(1.0, 2 * (side + 1) / (rounds + 1))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given: below α, "no difference" is rejected with family-wise error at most α.
-
-    Holm: A simple sequentially rejective multiple test procedure (Scandinavian Journal of Statistics 6, 1979).
-    """
-    adjusted, worst = [0.0] * len(p_values), 0.0
-    for place, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
-        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[index]))
-        adjusted[index] = worst
-    return adjusted
 
 
 def minimum_detectable_change(differences: ArrayLike, *, alpha: float = 0.05, power: float = 0.8) -> float:

@@ -24,10 +24,13 @@ class Finding(BaseModel):
     do: str = ""
 
 
-def diagnose(workspace: "Workspace") -> list[Finding]:
-    """Run every check; a check that fails is a finding itself, never the end of the list."""
+def diagnose(workspace: "Workspace", *, ask_model: bool = False) -> list[Finding]:
+    """Run every check; a check that fails is a finding itself, never the end of the list.
+
+    `ask_model` also puts a tiny question to the configured language model, which costs a few tokens.
+    """
     findings: list[Finding] = []
-    for name, check in CHECKS.items():
+    for name, check in [*CHECKS.items(), *([("language model", _model_answers)] if ask_model else [])]:
         try:
             findings.extend(check(workspace))
         except QAAgentsError as error:
@@ -131,11 +134,28 @@ def _gate(workspace: "Workspace") -> Iterator[Finding]:
 
 
 def _model(workspace: "Workspace") -> Iterator[Finding]:
-    if workspace.settings.openai_api_key is None and workspace.settings.openai_base_url is None:
-        says = "None configured; triage needs none."
+    settings = workspace.settings.model
+    if settings is None:
+        yield Finding(name="language model", level="ok", says="None configured; nothing needs one.")
     else:
-        says = "An OpenAI-compatible endpoint is configured; it is used for embeddings when embedder is openai."
-    yield Finding(name="language model", level="ok", says=says)
+        models = sorted({settings.model_of("fast"), settings.model_of("strong")})
+        on = [use for use in workspace.model_uses if workspace.models.allows(use)]
+        says = f"{', '.join(models)} at {settings.base_url}, asked for {', '.join(on) or 'nothing'}."
+        do = "`qa-agents doctor --ask-model` asks whether it answers."
+        yield Finding(name="language model", level="ok", says=says, do=do)
+    for name in workspace.prompts.foreign():
+        yield Finding(name="prompts", level="note", says=f"{name}.md replaces no prompt.", do="qa-agents prompts list")
+
+
+def _model_answers(workspace: "Workspace") -> Iterator[Finding]:
+    for role in ("fast", "strong"):
+        mode, why = workspace.models.probe(role)
+        name = f"language model, {role}"
+        if mode is None:
+            do = "Check `[model]` in qa-agents.toml. Everything works without it, and says so."
+            yield Finding(name=name, level="problem", says=f"It gives no usable answer. {why}", do=do)
+        else:
+            yield Finding(name=name, level="ok", says=f"It answers, held to a shape by {mode}.")
 
 
 def _effects(workspace: "Workspace") -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, Field, SecretStr, ValidationError
 from sqlalchemy import select
 
+from qa_agents.checkpoint.policy import Reviewer
 from qa_agents.checkpoint.schema import Review
 from qa_agents.errors import InvalidInputError, NotFoundError
 from qa_agents.incidents.intake import ReceivedReport
@@ -27,7 +28,7 @@ MAX_PLAN_BYTES = 200_000_000
 _NAME = re.compile(r"[^\w.-]+")
 
 Named = tuple[str, bytes]
-"""A file's name without folders, and its bytes."""
+"""A file's name without folders, or an issue's key, and its bytes."""
 
 
 class Drafted(BaseModel):
@@ -52,6 +53,7 @@ def draft(
     workspace: "Workspace",
     sources: Sequence[Named],
     *,
+    unread: Mapping[str, Sequence[str]] | None = None,
     name: str,
     title: str = "",
     previous: bytes | None = None,
@@ -62,14 +64,18 @@ def draft(
 ) -> Drafted:
     """Draft a plan up to the checkpoint. The same specification again gives the stored plan, unless `again`.
 
-    Another specification under the same name replaces what waits. Raises InvalidInputError for a previous plan that is none.
+    `unread` says of a source, by name, what whoever fetched it had to leave out. Another specification under the same name
+    replaces what waits. Raises InvalidInputError for a previous plan that is none.
     """
     if previous is not None:
         as_plan(previous, "The previous plan")
     with workspace.database.write() as connection:
-        kept = [
+        kept: list[dict[str, Any]] = [
             {"name": one, "sha256": put_artifact(connection, body, "application/octet-stream")} for one, body in sources
         ]
+        for one in kept:
+            if said := list((unread or {}).get(one["name"], ())):
+                one["unread"] = said
         cases = [
             {"name": one, "sha256": put_artifact(connection, body, "application/octet-stream")}
             for one, body in existing
@@ -86,6 +92,17 @@ def draft(
     return _run(workspace, name, options, again=again)
 
 
+def epic_sources(
+    workspace: "Workspace", key: str, *, restricted: bool = False
+) -> tuple[list[Named], dict[str, list[str]]]:
+    """An epic and its stories as sources for `draft`, each under its key, and what of each was not read.
+
+    Raises InvalidInputError for what is no issue key or is restricted, NotFoundError, UnavailableError.
+    """
+    stories = workspace.epics.epic(key, restricted=restricted)
+    return [(one.key, one.text.encode()) for one in stories], {one.key: one.unread for one in stories if one.unread}
+
+
 def decide_item(
     workspace: "Workspace",
     name: str,
@@ -96,14 +113,16 @@ def decide_item(
     edits: Mapping[str, Any] | None = None,
     reviewer: str | None,
     token: SecretStr | None = None,
+    recognised: Reviewer | None = None,
 ) -> Drafted:
     """Keep what a person decided about one item of a plan, and draft it anew with that; what waited is replaced.
 
+    `recognised` is who was authenticated already.
     Raises NotFoundError for an item the plan does not have, InvalidInputError for a change it cannot take.
     """
     from qa_agents.operations import recognise
 
-    by = recognise(workspace, reviewer, token)
+    by = recognised or recognise(workspace, reviewer, token)
     plan = plan_of(workspace, name)
     _check_item(plan, item_id, verdict, edits or {})
     decision = ItemDecision(

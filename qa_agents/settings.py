@@ -5,7 +5,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from qa_agents.errors import InvalidInputError
@@ -84,6 +94,121 @@ class JiraSettings(BaseModel):
         return value.rstrip("/")
 
 
+class ModelPrice(BaseModel):
+    """What a model costs, in any one currency, per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+
+class ModelSettings(BaseModel):
+    """A language model behind an OpenAI-compatible endpoint. Without it everything works; nothing here is ever required."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str
+    """`https://…/v1`, or an Azure address; plain http on this machine only, unless plain_http. Nothing else is called."""
+    api_key: SecretStr | None = None
+    """None for servers that want none."""
+    fast: str = Field(min_length=1)
+    """Name of the model that reads and sorts (Azure: of the deployment)."""
+    strong: str | None = None
+    """Name of the model that judges and writes; the fast one when absent."""
+    azure_api_version: str | None = None
+    """Set for Azure OpenAI: `2024-10-21`, say."""
+    plain_http: bool = False
+    """Allow plain http beyond this machine: texts and the key can then be read on the way."""
+    timeout: float = Field(60.0, gt=0, le=1_800)
+    """Seconds for one whole answer, retries included, however slowly it drips."""
+    connect_timeout: float = Field(5.0, gt=0, le=60)
+    tries: int = Field(3, ge=1, le=10)
+    """How often a question is put while the endpoint is busy or fails."""
+    max_wait: float = Field(15.0, ge=0, le=600)
+    """Seconds: when the endpoint asks to wait longer than this, the flow goes on without it."""
+    concurrency: int = Field(4, ge=1, le=256)
+    """Questions at once per process."""
+    temperature: float = Field(0.0, ge=0, le=2)
+    send_temperature: bool = True
+    """False for models that accept none, as reasoning models do."""
+    tokens_per_subject: int = Field(200_000, ge=0)
+    """For one report, plan or conversation, within 30 days."""
+    tokens_per_day: int = Field(5_000_000, ge=0)
+    money_per_subject: float | None = Field(None, ge=0)
+    money_per_day: float | None = Field(None, ge=0)
+    """Limits in the currency of `prices`; they need prices."""
+    prices: dict[str, ModelPrice] = Field(default_factory=dict)
+    """Model name to its price."""
+    uses: dict[str, bool] = Field(default_factory=dict)
+    """What the model is asked for; `qa-agents prompts list` names every use, its default, and why."""
+    cache_days: int = Field(30, ge=0, le=3_650)
+    """How long an answer is kept for the very same question; 0 keeps none."""
+    ca_bundle: Path | None = None
+    """Certificates to trust, instead of the public ones."""
+    proxy: str | None = None
+    """The proxy to use; those of the environment are not."""
+    telemetry: str | None = None
+    """An OTLP collector's address (`http://127.0.0.1:4317`): a span per question, without its text. Off when absent."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> "ModelSettings":
+        """A bare address that does not expose the key, and limits that can be counted."""
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self.base_url)
+        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if not parts.hostname or parts.scheme not in ("http", "https"):
+            raise ValueError("base_url must begin with https://")
+        if parts.scheme == "http" and not (local or self.plain_http):
+            raise ValueError("base_url must begin with https:// (or set plain_http = true)")
+        if parts.username or parts.query or parts.fragment:
+            raise ValueError("base_url must be a bare address, without user, query or fragment")
+        names = {self.fast, self.strong or self.fast}
+        if (self.money_per_day is not None or self.money_per_subject is not None) and names - set(self.prices):
+            raise ValueError(f"limits of money need prices of {', '.join(sorted(names - set(self.prices)))}")
+        return self
+
+    def model_of(self, role: str) -> str:
+        """The name of the model for `fast` or `strong`."""
+        return self.strong or self.fast if role == "strong" else self.fast
+
+
+class OidcSettings(BaseModel):
+    """Login to the review pages through an identity provider: OpenID Connect, authorization code with PKCE."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str
+    """`https://…`, exactly as the provider's discovery document says it; plain http on this machine only."""
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr | None = None
+    """None for a public client."""
+    public_url: str
+    """Where the pages are reached (`https://qa.example.com`); the provider must know `/login/oidc/callback` below it."""
+    claim: str = Field("sub", min_length=1)
+    """The claim that the policy's `oidc` is compared with; `email` counts only where the provider says it is verified."""
+    scopes: list[str] = Field(default_factory=lambda: ["openid", "email", "profile"])
+    label: str = "single sign-on"
+    """What the button says after “Log in with”."""
+    timeout: float = Field(10.0, gt=0, le=60)
+    """Seconds for one answer of the provider."""
+
+    @field_validator("issuer", "public_url")
+    @classmethod
+    def _safe(cls, value: str, info: ValidationInfo) -> str:
+        """A bare address that nobody on the way can read or change."""
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(value)
+        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
+            raise ValueError(f"{info.field_name} must begin with https://")
+        if parts.username or parts.query or parts.fragment:
+            raise ValueError(f"{info.field_name} must be a bare address, without user, query or fragment")
+        return value if info.field_name == "issuer" else value.rstrip("/")
+
+
 class HookSecret(BaseModel):
     """One secret of a hook; while secrets are exchanged, the old one stays valid until a moment."""
 
@@ -160,6 +285,10 @@ class Settings(BaseSettings):
     """
     anchor_git: Path | None = None
     """A git working tree that holds the anchor file, which is committed there; the file's folder when anchor_file is absent."""
+    model: ModelSettings | None = None
+    """A language model as second witness; none when absent."""
+    prompts: Path | None = None
+    """A folder with prompts of the team's own (`triage/relations.md`), each in place of the one of the same name that ships."""
     jira: JiraSettings | None = None
     """The team's Jira site; the workspace's file tracker when absent."""
     hooks: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], HookSettings] = Field(
@@ -176,6 +305,8 @@ class Settings(BaseSettings):
     """With less free space on the workspace's disk, senders are told to come back."""
     https: bool = False
     """The review pages are reached over https: their cookie is sent over nothing else."""
+    oidc: OidcSettings | None = None
+    """Login to the review pages through the team's identity provider, beside tokens and passwords; off when absent."""
     debug: bool = False
     """Show tracebacks instead of sentences."""
 
@@ -240,6 +371,47 @@ def prepare_environment() -> None:
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+class CiFacts(BaseModel):
+    """What a CI system says of the job that runs here."""
+
+    model_config = ConfigDict(frozen=True)
+
+    provider: Literal["github", "gitlab"]
+    commit: str = ""
+    branch: str = ""
+    base_branch: str = ""
+    """Where the work goes: the target of a merge request, else the default branch."""
+    job: str = ""
+    """What tells this job from all others, repetitions too."""
+    summary: Path | None = None
+    """The file that becomes the job's page."""
+
+
+def ci_facts() -> CiFacts | None:
+    """What GitHub Actions or GitLab CI say of this job; None outside of both."""
+    said = os.environ
+    if said.get("GITHUB_ACTIONS") == "true":
+        job = [said.get(name, "") for name in ("GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB")]
+        page = said.get("GITHUB_STEP_SUMMARY")
+        return CiFacts(
+            provider="github",
+            commit=said.get("GITHUB_SHA", ""),
+            branch=said.get("GITHUB_HEAD_REF") or said.get("GITHUB_REF_NAME", ""),
+            base_branch=said.get("GITHUB_BASE_REF", ""),
+            job="-".join(filter(None, job)),
+            summary=Path(page) if page else None,
+        )
+    if said.get("GITLAB_CI") == "true":
+        return CiFacts(
+            provider="gitlab",
+            commit=said.get("CI_COMMIT_SHA", ""),
+            branch=said.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or said.get("CI_COMMIT_REF_NAME", ""),
+            base_branch=said.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME") or said.get("CI_DEFAULT_BRANCH", ""),
+            job=said.get("CI_JOB_ID", ""),
+        )
+    return None
 
 
 def debugging() -> bool:

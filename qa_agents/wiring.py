@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from qa_agents.incidents.search import Memory
     from qa_agents.incidents.store import IncidentStore
     from qa_agents.incidents.vectors import VectorIndex
+    from qa_agents.llm.gateway import Gateway
+    from qa_agents.llm.prompts import Prompts
+    from qa_agents.llm.schema import Call
     from qa_agents.plans.decisions import ItemDecision
     from qa_agents.plans.steps import PlanParts
     from qa_agents.results.store import RunStore
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from qa_agents.triage.severity.model import SecondOpinion
     from qa_agents.triage.severity.rate import Rubric
     from qa_agents.triage.steps import Parts
+    from qa_agents.triage.witness import Witness
 
 
 DRIFT_SECONDS = 600.0
@@ -86,6 +90,8 @@ class Workspace:
         built = self.__dict__
         if "vectors" in built and self.vectors is not None:
             self.vectors.close()
+        if "models" in built:
+            self.models.close()
         if "saver" in built:
             close_saver(self.saver)
         if "database" in built:
@@ -119,6 +125,38 @@ class Workspace:
         from qa_agents.llm.redact import mask
 
         return mask
+
+    @cached_property
+    def models(self) -> "Gateway":
+        """The way to the configured language model; where none is configured, one that says so to every question."""
+        from qa_agents.llm.gateway import NoModel
+
+        if self.settings.model is None:
+            return NoModel()
+        from qa_agents.llm.models import Models
+        from qa_agents.llm.tracing import open_tracer
+
+        def record(call: "Call") -> None:
+            told = call.model_dump(mode="json", exclude={"subject"})
+            with self.database.write() as connection:
+                self.ledger.append(connection, "model_asked", call.subject, **told)
+
+        tracer = open_tracer(self.settings.model.telemetry)
+        return Models(self.settings.model, self.database, record, tracer=tracer)
+
+    @property
+    def model_uses(self) -> list[str]:
+        """Everything that a language model can be asked for, by name."""
+        from qa_agents.llm.uses import USES
+
+        return list(USES)
+
+    @cached_property
+    def prompts(self) -> "Prompts":
+        """What models are asked with: the prompts that ship, and the team's own in their place."""
+        from qa_agents.llm.prompts import Prompts
+
+        return Prompts(resource_dir("prompts"), self.settings.prompts)
 
     @cached_property
     def inbox(self) -> "Inbox":
@@ -294,7 +332,7 @@ class Workspace:
         from qa_agents.runtime.desk import Desk
         from qa_agents.runtime.lease import Leases
 
-        graphs = {"triage": self._build_triage, "plan": self._build_plan}
+        graphs = {"triage": self._build_triage, "plan": self._build_plan, "summary": self._build_summary}
         return Desk(self.database, self.inbox, self.ledger, Leases(self.database), self.saver, graphs)
 
     @cached_property
@@ -334,8 +372,16 @@ class Workspace:
             inquiry=self.inquiry,
             is_quiet=lambda: is_quiet(self.policy.quiet_hours, time.time()),
             gatekeeper=self.gatekeeper,
+            witness=self._witness(),
             analysed_chars=self.settings.analysed_chars,
         )
+
+    def _witness(self) -> "Witness | None":
+        if not self.models.available:
+            return None
+        from qa_agents.triage.witness import ModelWitness
+
+        return ModelWitness(self.models, self.prompts)
 
     @cached_property
     def gatekeeper(self) -> "Gatekeeper":
@@ -473,6 +519,12 @@ class Workspace:
             answer=note,
             similar=self._similar,
         )
+
+    def _build_summary(self) -> Any:
+        from qa_agents.results.graph import build_summary
+        from qa_agents.wiring_summary import summary_parts
+
+        return build_summary(summary_parts(self))
 
     def _similar(self, text: str) -> "Sequence[tuple[float, Incident]]":
         from qa_agents.incidents.schema import Report

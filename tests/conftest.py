@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from qa_agents.llm import gateway
 from qa_agents.storage.engine import Database, open_database
 
+gateway.ALLOW_MODEL_REQUESTS = False  # a model beyond this machine is never asked by a test, whatever else is forgotten
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 # How long an example takes says something about the machine, not about the code.

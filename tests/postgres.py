@@ -21,7 +21,7 @@ def why_absent() -> str | None:
     except ModuleNotFoundError:
         return "psycopg is not installed"
     try:
-        psycopg.connect(SERVER, connect_timeout=3).close()
+        psycopg.connect(SERVER, connect_timeout=20).close()
     except psycopg.Error as error:
         return str(error).splitlines()[0]
     return None

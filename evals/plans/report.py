@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from evals.plans.matcher import LICENCE
 from evals.report import table
 from evals.stats import Interval
-from evals.suites.plans import Plans, Promise
+from evals.suites.plans import Plans, Planted, Promise
 
 _STATE = {True: "kept", False: "MISSED", None: "not measured"}
 
@@ -69,8 +69,14 @@ def _judged(found: Plans) -> str:
         f"of them are still in the plans word for word; read as contradicting and still there: "
         f"{', '.join(one.still_wrong) or 'none'}."
     )
-    missed = f" Missed: {'; '.join(planted.missed)}." if planted.missed else ""
-    return f"{read}\n\nContradictions planted in an example: {planted.found} found, {planted.false_alarms} false alarms.{missed}"
+    return f"{read}\n\n{_planted('an example', planted)}" + (
+        f"\n\n{_planted('a text for this measurement', found.planted_elsewhere)}" if found.planted_elsewhere else ""
+    )
+
+
+def _planted(where: str, found: Planted) -> str:
+    missed = f" Missed: {'; '.join(found.missed)}." if found.missed else ""
+    return f"Contradictions planted in {where}: {found.found} found, {found.false_alarms} false alarms.{missed}"
 
 
 def _changed(found: Plans) -> str:

@@ -52,6 +52,8 @@ class Plans(BaseModel):
     grounding: list[Grounding]
     judged: Judged
     planted: Planted
+    planted_elsewhere: Planted | None = None
+    """The same for a text that is there for this measurement only."""
     changed: changes.Changed | None
     followed: list[follow.Followed]
     large: cost.Cost
@@ -100,7 +102,8 @@ def run_plans(*, quick: bool = False, schemathesis: str | None = None, tell: Tel
         coverage=covered,
         grounding=grounded,
         judged=judged(plans),
-        planted=_planted(plans["contradictory"]),
+        planted=_planted(plans["contradictory"], "contradictions.jsonl"),
+        planted_elsewhere=_planted(draft([LABELS / "planted.md"]).plan, "planted.jsonl"),
         changed=changed,
         followed=followed,
         large=large,
@@ -225,8 +228,8 @@ def _pages(corpora: Sequence[Corpus]) -> list[Path]:
     return [*pages, *islice(plans_dir().glob("toml/spec-v1.1.0.md"), 1)]
 
 
-def _planted(plan: TestPlan) -> Planted:
-    said = rows(LABELS / "contradictions.jsonl")
+def _planted(plan: TestPlan, labels: str) -> Planted:
+    said = rows(LABELS / labels)
     found, others = follow.planted(plan, [(row["first"], row["second"]) for row in said])
     missed = [f"{r['first']}, {r['second']}: {r['what']}" for r in said if (r["first"], r["second"]) not in found]
     return Planted(found=wilson(len(found), len(said)), missed=missed, false_alarms=others)

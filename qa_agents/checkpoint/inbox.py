@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
 
 from qa_agents.checkpoint.answers import complaint
 from qa_agents.checkpoint.hours import is_quiet
@@ -14,9 +14,10 @@ from qa_agents.checkpoint.schema import Decision, Review
 from qa_agents.checkpoint.votes import Ruling, may_decide, overdue, proposals, required_for, requirements
 from qa_agents.errors import ConflictError, NotAllowedError, NotFoundError, QAAgentsError, UsageError
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database
+from qa_agents.storage.engine import Database, later
 from qa_agents.storage.tables import decisions, reviews
 
+_REVIEW = update(reviews).where(reviews.c.review_id == bindparam("the_review"))
 PENDING = ("pending", "deferred")
 
 
@@ -50,15 +51,20 @@ class Inbox:
         What the run asks again word for word, as after a crash, is the review that waits already, with the votes it has.
         `shown["form"]` says which form it has (an approval when absent); what it requires is fixed here, by today's policy.
         """
-        same = (reviews.c.digest == digest_of(shown)) & reviews.c.state.in_(PENDING)
-        existing = connection.execute(
+        digest, waits = digest_of(shown), reviews.c.state.in_(PENDING)
+        asked = (reviews.c.run_id == run_id) & or_(
+            reviews.c.interrupt_id == interrupt_id, (reviews.c.digest == digest) & waits
+        )
+        near = connection.execute(
             select(reviews)
-            .where(reviews.c.run_id == run_id, or_(reviews.c.interrupt_id == interrupt_id, same))
+            .where(or_(asked, (reviews.c.subject_id == subject_id) & waits))
             .order_by((reviews.c.interrupt_id == interrupt_id).desc())
-        ).first()
-        if existing is not None:
-            return _reviews(connection, [existing])[0]
-        self.supersede(connection, subject_id, by=run_id)
+        ).all()
+        for row in near:
+            if row.run_id == run_id and (row.interrupt_id == interrupt_id or row.digest == digest):
+                return _reviews(connection, [row])[0]
+        if near:
+            self.supersede(connection, subject_id, by=run_id)
         required = requirements(self.policy, shown, shown.get("form", "approval"), kind)
         review = Review(
             review_id=f"rv-{digest_of([run_id, interrupt_id])[:8]}",
@@ -67,14 +73,14 @@ class Inbox:
             kind=kind,
             subject_id=subject_id,
             state="pending",
-            digest=digest_of(shown),
+            digest=digest,
             shown=shown,
             opened_at=self._now(),
             form=required.form,
             requires=required,
         )
-        row = review.model_dump(exclude={"decision", "votes"})
-        connection.execute(insert(reviews).values(**row))
+        values = review.model_dump(exclude={"decision", "votes"})
+        later(connection, insert(reviews), **values)
         self._ledger.append(
             connection,
             "review_opened",
@@ -96,17 +102,22 @@ class Inbox:
             self._ledger.append(connection, "superseded", subject_id, review_id=row.review_id, by=by)
         connection.execute(update(reviews).where(*waiting).values(state="superseded", decided_at=self._now()))
 
-    def find(self, name: str) -> Review:
-        """The review with this id, or the newest review of the report with this id. Raises NotFoundError."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(reviews)
-                .where(or_(reviews.c.review_id == name, reviews.c.subject_id == name))
-                .order_by((reviews.c.review_id == name).desc(), reviews.c.opened_at.desc())
-            ).first()
+    def find(self, name: str, *, bare: bool = False) -> Review:
+        """The review with this id, or the newest review of the report with this id; `bare`: without its votes.
+
+        Raises NotFoundError.
+        """
+        query = (
+            select(reviews)
+            .where(or_(reviews.c.review_id == name, reviews.c.subject_id == name))
+            .order_by((reviews.c.review_id == name).desc(), reviews.c.opened_at.desc())
+            .limit(1)
+        )
+        with self._database.single() if bare else self._database.read() as connection:
+            row = connection.execute(query).first()
             if row is None:
                 raise NotFoundError(f"There is no review {name}.", hint="`qa-agents review list` shows what waits.")
-            return _reviews(connection, [row])[0]
+            return Review.model_validate(row._mapping) if bare else _reviews(connection, [row])[0]
 
     def waiting(self, *, include_deferred: bool = False) -> list[Review]:
         """What waits for a person, oldest first; a deferred review appears when it is due, but not in quiet hours."""
@@ -141,8 +152,7 @@ class Inbox:
                 raise NotFoundError(f"There is no review {decision.review_id}.")
             review = _reviews(connection, [row])[0]
             try:
-                self._take(connection, review, decision, reviewer, now)
-                review = _reviews(connection, connection.execute(asked).all())[0]
+                review = self._take(connection, review, decision, reviewer, now)
             except (ConflictError, NotAllowedError, UsageError) as error:
                 refused = error
                 self._refuse(connection, review, decision, error)
@@ -154,7 +164,8 @@ class Inbox:
         """Send every overdue review where the policy says, and return those; time never approves anything."""
         moment = self._now() if now is None else now
         routed: list[Review] = []
-        query = select(reviews).where(reviews.c.state.in_(PENDING)).order_by(reviews.c.opened_at)
+        late = reviews.c.deadline <= moment  # quiet hours only put a deadline off
+        query = select(reviews).where(reviews.c.state.in_(PENDING), late).order_by(reviews.c.opened_at)
         with self._database.read() as connection:
             waiting = _reviews(connection, connection.execute(query).all())
         if not any(overdue(self.policy, review, moment) for review in waiting):
@@ -180,8 +191,8 @@ class Inbox:
 
     def _take(
         self, connection: Connection, review: Review, given: Decision, reviewer: Reviewer | None, now: float
-    ) -> None:
-        """Check one answer, record it, and let it have its effect on the review."""
+    ) -> Review:
+        """Check one answer, record it, and return the review as the answer leaves it."""
         _check_open(review)
         by = reviewer or authenticate(self.policy, given.reviewer, login=None, token=None)
         decision = given.model_copy(update={"roles": list(by.roles), "auth": by.auth})
@@ -204,16 +215,16 @@ class Inbox:
         if wrong:
             raise UsageError(wrong, hint=f"`qa-agents review show {review.review_id}` shows what can be answered.")
         if ruling.repeated and not ruling.complete:
-            return
-        connection.execute(
-            insert(decisions).values(
-                review_id=review.review_id,
-                reviewer=decision.reviewer,
-                purpose="vote",
-                body=decision.model_dump(mode="json"),
-                at=now,
-            )
-        )
+            return review
+        body = decision.model_dump(mode="json")
+        vote = {
+            "review_id": review.review_id,
+            "reviewer": decision.reviewer,
+            "purpose": "vote",
+            "body": body,
+            "at": now,
+        }
+        later(connection, insert(decisions).inline(), **vote)
         event, values = _consequence(review, decision, ruling, now)
         _change(connection, review, **values)
         told = ruling.outcome or decision
@@ -230,6 +241,7 @@ class Inbox:
             auth=decision.auth,
             approvals=list(ruling.approvers),
         )
+        return Review.model_validate({**review.model_dump(), **values, "votes": [*review.votes, decision]})
 
     def _refuse(self, connection: Connection, review: Review, decision: Decision, error: QAAgentsError) -> None:
         self._ledger.append(
@@ -290,7 +302,7 @@ def _refusal_of(review: Review, ruling: Ruling) -> QAAgentsError:
 
 
 def _change(connection: Connection, review: Review, **values: Any) -> None:
-    connection.execute(update(reviews).where(reviews.c.review_id == review.review_id).values(**values))
+    later(connection, _REVIEW, the_review=review.review_id, **values)
 
 
 def _reviews(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:

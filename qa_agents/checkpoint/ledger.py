@@ -21,7 +21,7 @@ from qa_agents.checkpoint.chain import (
     payload_digest,
 )
 from qa_agents.errors import InvalidInputError, NotFoundError, UnavailableError
-from qa_agents.storage.engine import Database, serialise
+from qa_agents.storage.engine import Database, later, remember_fact, serialise
 from qa_agents.storage.erase import erasing
 from qa_agents.storage.tables import ledger, reviews, runs
 
@@ -33,6 +33,7 @@ __all__ = [
     "entries_about",
     "first_break",
     "newest",
+    "newest_before",
     "redact",
     "redact_in",
     "verify",
@@ -41,6 +42,8 @@ __all__ = [
 _KEPT = ("redacted", "anchored")
 """Entries whose payload the rest of the ledger needs; they hold numbers, a reason and a file name."""
 _PAGE = 500
+_NEWEST = "qa_newest_entry"
+"""Where a connection keeps (transaction, seq, hash) of what was last appended through it."""
 
 
 class Redaction(BaseModel):
@@ -61,8 +64,9 @@ class Ledger:
     def __init__(self, now: Callable[[], float] = time.time, anchors: Anchors | None = None) -> None:
         self._now = now
         self._anchors = anchors
-        self._transaction: object = None
         self._appended = False
+        self._flushed: tuple[int, str] | None = None
+        """(seq, hash) of the last entry that this object appended in a transaction that is flushed when it ends."""
 
     def append(
         self, connection: Connection, event: str, subject: str, *, actor: str = "qa-agents", **payload: Any
@@ -73,12 +77,15 @@ class Ledger:
         report, run or review it happened to; `payload` is small JSON: ids, hashes, short text.
         """
         serialise(connection, "ledger")
-        last = connection.execute(_HEAD).first()
-        seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
-        self._anchor_committed(connection, last)
+        transaction = connection.get_transaction()
+        within, seq, previous = connection.info.get(_NEWEST, (None, 0, GENESIS))
+        if within is not transaction:
+            last = connection.execute(_HEAD, execution_options={"qa_unrelated": True}).first()
+            seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
+            self._anchor_flushed(connection)
         payload, salt = _storable(payload), secrets.token_hex(16)
         entry = Entry.model_construct(
-            seq=seq,
+            seq=seq + 1,
             at=round(self._now(), 6),
             actor=_storable(actor),
             event=event,
@@ -90,7 +97,10 @@ class Ledger:
             hash="",
         )
         entry = entry.model_copy(update={"hash": entry_hash(entry)})
-        connection.execute(insert(ledger).values(**entry.model_dump()))
+        later(connection, _APPEND, **entry.model_dump())
+        connection.info[_NEWEST] = (transaction, entry.seq, entry.hash)
+        if connection.get_execution_options().get("qa_durable", True):
+            self._flushed = (entry.seq, entry.hash)
         self._appended = True
         return entry
 
@@ -109,21 +119,27 @@ class Ledger:
             head = connection.execute(_HEAD).first()
         if head is None:
             return None
+        if self._flushed != (head.seq, head.hash):
+            with (
+                database.write() as connection
+            ):  # no anchor may outlive its entry: a flush takes along what came before
+                remember_fact(connection, "anchored_at", self._now())
         anchor = Anchor(seq=head.seq, hash=head.hash, at=self._now())
         self._anchors.write(anchor)
         self._anchors.publish()
         self._appended = False
         return anchor
 
-    def _anchor_committed(self, connection: Connection, last: Any) -> None:
-        """Write the entry before this transaction's first one outside, when it is time: that one is committed for certain."""
-        transaction = connection.get_transaction()
-        known, self._transaction = self._transaction is transaction, transaction
-        if self._anchors is None or last is None or known:
+    def _anchor_flushed(self, connection: Connection) -> None:
+        """Write an entry of an earlier transaction outside, when it is time: one that is committed and on disk for certain."""
+        if self._anchors is None or self._flushed is None:
             return
+        seq, written = self._flushed
         try:
-            if self._anchors.is_due(last.seq):
-                self._anchors.write(Anchor(seq=last.seq, hash=last.hash, at=self._now()))
+            if self._anchors.is_due(seq):
+                kept = select(ledger.c.hash).where(ledger.c.seq == seq)
+                if connection.execute(kept).scalar() == written:  # else it was rolled back
+                    self._anchors.write(Anchor(seq=seq, hash=written, at=self._now()))
         except UnavailableError:
             return  # `anchor` tries again at the end and says so; no entry may fail for it
 
@@ -144,6 +160,21 @@ def newest(database: Database, count: int) -> list[Entry]:
     with database.read() as connection:
         head = connection.execute(_HEAD).first()
     return list(_read(database, _ROWS.where(ledger.c.seq > head.seq - count))) if head else []
+
+
+def newest_before(
+    database: Database, count: int, *, before: int | None = None, about: str | None = None
+) -> list[Entry]:
+    """The last `count` entries with a number below `before`, in order; with `about`, of one report, its runs and reviews."""
+    chosen = []
+    if before is not None:
+        chosen.append(ledger.c.seq < before)
+    if about is not None:
+        chosen.append(_is_about(about))
+    numbers = select(ledger.c.seq).where(*chosen).order_by(ledger.c.seq.desc()).limit(count)
+    with database.read() as connection:
+        found = list(connection.execute(numbers).scalars())
+    return list(_read(database, _ROWS.where(ledger.c.seq.in_(found)))) if found else []
 
 
 def verify(
@@ -236,6 +267,7 @@ def redact_in(
 
 
 _OLD = "Its entries are from before payloads could be erased: their hash covers the payload itself."
+_APPEND = insert(ledger)
 _HEAD = select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
 _ROWS: Select[Any] = select(
     *(column for column in ledger.c if column.name != "payload"), cast(ledger.c.payload, Text).label("payload")

@@ -66,6 +66,13 @@ class Writer:
     def __init__(self, mask: Callable[[str], str]) -> None:
         self._mask = mask
 
+    def masked(self, text: str) -> str:
+        """The text with its secrets hidden, cut visibly at MAX_TEXT characters; not escaped."""
+        found = self._mask(text[: MAX_TEXT + _MARGIN])
+        if len(text) <= MAX_TEXT and len(found) <= MAX_TEXT + _MARGIN:
+            return found
+        return f"{found[:MAX_TEXT]} [{len(text) - MAX_TEXT:,} more characters are in the stored document]"
+
     def text(self, value: object) -> Markup:
         """Any value as inert text: masked, cut visibly at MAX_TEXT characters, invisible characters shown, escaped."""
         if isinstance(value, Markup):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, or_, select
 
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.checkpoint.schema import Decision
@@ -199,7 +199,10 @@ def pairs(given: list[Answer]) -> list[tuple[Answer, Answer]]:
 
 
 def _answers(connection: Connection, *, since: float = 0.0, review_id: str | None = None) -> list[Answer]:
-    about = select(reviews)
+    # What waits unanswered is most of the table, and large.
+    about = select(reviews).where(
+        or_(reviews.c.state == "decided", reviews.c.review_id.in_(select(decisions.c.review_id)))
+    )
     single = select(decisions).where(decisions.c.purpose.in_(("vote", "second", "canary"))).order_by(decisions.c.pk)
     if review_id is not None:
         about, single = about.where(reviews.c.review_id == review_id), single.where(decisions.c.review_id == review_id)

@@ -38,12 +38,14 @@ class Listed(_Part):
     """SHA-256 of a random token as `qa-agents policy token` makes them: too long to guess, so no slow hash is needed."""
     password_argon2: str | None = Field(default=None, pattern=r"^\$argon2id\$", max_length=300)
     """Hash of a password for the review pages, as `qa-agents policy password` makes it."""
+    oidc: Person | None = None
+    """What the identity provider's claim says about this person (see `[oidc]` of the settings): its subject, or an address."""
 
     @model_validator(mode="after")
     def _recognisable(self) -> Self:
-        if self.login is None and self.key_sha256 is None and self.password_argon2 is None:
+        if not (self.login or self.key_sha256 or self.password_argon2 or self.oidc):
             raise ValueError(
-                "needs a login, a key_sha256 or a password_argon2, or nobody could be recognised as this person"
+                "needs a login, a key_sha256, a password_argon2 or an oidc, or nobody could be recognised as this person"
             )
         return self
 
@@ -128,6 +130,7 @@ class Policy(_Part):
         _distinct("name", [name.strip().casefold() for name in self.reviewers])
         _distinct("login", [listed.login for listed in self.reviewers.values() if listed.login])
         _distinct("key_sha256", [listed.key_sha256 for listed in self.reviewers.values() if listed.key_sha256])
+        _distinct("oidc", [listed.oidc for listed in self.reviewers.values() if listed.oidc])
         clash = sorted(self.roles.intersection(self.reviewers))
         if clash:
             raise ValueError(f"{clash[0]} is the name of a person and of a role; rename one")

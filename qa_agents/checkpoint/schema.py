@@ -10,7 +10,7 @@ SCHEMA_VERSION = 1
 Form = Literal["approval", "signoff", "question"]
 """approval: may this be written? signoff: who takes accountability? question: what must be known before items go on?"""
 Verdict = Literal["approve", "edit", "reject", "ask_reporter", "defer", "delegate", "sign", "answer"]
-Authentication = Literal["os-login", "token", "password", "unverified"]
+Authentication = Literal["os-login", "token", "password", "oidc", "unverified"]
 ReviewState = Literal["pending", "deferred", "decided", "superseded"]
 ReportState = Literal["received", "waiting", "asked", "decided", "failed", "rejected"]
 """received: accepted, its run not finished yet (a crash leaves it here and `recover` takes it up);

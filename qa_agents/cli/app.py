@@ -7,6 +7,9 @@ import typer
 
 from qa_agents import __version__
 from qa_agents.cli import (
+    advise,
+    chat,
+    ci,
     db,
     demo,
     doctor,
@@ -16,14 +19,20 @@ from qa_agents.cli import (
     jira,
     learn,
     ledger,
+    library,
+    monitor,
     oversight,
     plan,
     policy,
+    prompts,
+    quality,
     redact,
     review,
+    runs,
     schema,
     serve,
     stop,
+    summarize,
     triage,
     undo,
 )
@@ -57,12 +66,19 @@ def root(
     context.obj = home
 
 
+app.command("chat")(chat.chat)
 app.add_typer(incidents.app, name="incidents")
 app.add_typer(jira.app, name="jira")
+app.add_typer(library.app, name="library")
 app.command("triage")(triage.triage)
 app.command("plan")(plan.plan)
+plan.app.command("advise")(advise.advise)
 app.add_typer(plan.app, name="plans")
 app.command("export")(plan.export)
+app.add_typer(runs.app, name="runs")
+app.command("summarize")(summarize.summarize)
+app.command("ci")(ci.ci)
+app.command("monitor")(monitor.monitor)
 app.command("explain")(triage.explain)
 app.command("recover")(triage.recover)
 review.app.command("stats")(oversight.stats)
@@ -71,7 +87,11 @@ review.app.add_typer(oversight.second, name="second")
 review.app.add_typer(oversight.audit, name="audit")
 app.add_typer(review.app, name="review")
 app.add_typer(policy.app, name="policy")
+app.add_typer(prompts.app, name="prompts")
 app.command("learn")(learn.learn)
+gate.app.command("check")(quality.check)
+gate.app.command("certificate")(quality.certificate)
+gate.app.command("verify")(quality.verify)
 app.add_typer(gate.app, name="gate")
 app.add_typer(ledger.app, name="ledger")
 app.command("undo")(undo.undo)

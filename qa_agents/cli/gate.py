@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from qa_agents.wiring import Workspace
 
 app = typer.Typer(
-    help="What may be written without a person, and what the team's own record says to that.", no_args_is_help=True
+    help="Where a person must decide: what may be written without one (status, calibrate, acknowledge, cases), and whether a "
+    "test run is good enough (check, certificate, verify).",
+    no_args_is_help=True,
 )
 SCANNED = 30_000
 """So many of the newest incidents with an outcome are looked through for critical ones."""

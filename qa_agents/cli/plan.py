@@ -28,9 +28,15 @@ Out = Annotated[
 def plan(
     context: typer.Context,
     specs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(help="Markdown, text, docx, PDF, HTML, OpenAPI (JSON, YAML), Gherkin; - is stdin."),
-    ],
+    ] = None,
+    epic: Annotated[
+        str | None, typer.Option("--epic", help="Key of an epic in the tracker: it and its stories are read (PAY-12).")
+    ] = None,
+    restricted: Annotated[
+        bool, typer.Option("--restricted", help="With --epic: stories with a security level too.")
+    ] = False,
     name: Annotated[
         str | None, typer.Option("--name", help="What to call the plan (default: after the first file).")
     ] = None,
@@ -54,17 +60,23 @@ def plan(
 ) -> None:
     """Draft a test plan; it stops at the checkpoint for open questions, then for the sign-off.
 
-    Exit 0 when the plan is drafted (waiting included), 2 when a specification cannot be read.
+    Exit 0 when the plan is drafted (waiting included), 2 when a specification or an epic cannot be read, 3 when the tracker
+    does not answer.
     """
     from qa_agents import planning
 
-    if specs.count("-") > 1:
+    if not specs and epic is None:
+        raise UsageError("There is nothing to plan from.", hint="Give specification files, or --epic KEY.")
+    if specs and specs.count("-") > 1:
         raise UsageError("Standard input can be read once only.")
-    sources = [_read(one) for one in specs]
+    sources = [_read(one) for one in specs or ()]
     with open_workspace(context) as workspace:
+        stories, unread = planning.epic_sources(workspace, epic, restricted=restricted) if epic else ([], {})
+        sources = [*stories, *sources]
         drafted = planning.draft(
             workspace,
             sources,
+            unread=unread,
             name=planning.plan_name(name, [one for one, _ in sources]),
             title=title,
             previous=_read(str(previous))[1] if previous else None,
@@ -240,6 +252,7 @@ def _decide(
     **what: Any,
 ) -> None:
     from qa_agents import planning
+    from qa_agents.plans.wording import counted
 
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token
@@ -249,7 +262,8 @@ def _decide(
     else:
         brief = _brief(drafted)
         console().print(
-            f"{item}: {verdict}. The plan has {brief['cases']} cases and {brief['open_questions']} open questions; "
+            f"{item}: {verdict}. The plan has {counted(brief['cases'], 'case')} and "
+            f"{counted(brief['open_questions'], 'open question')}; "
             f"it waits as {brief['review']}.",
             markup=False,
         )

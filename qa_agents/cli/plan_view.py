@@ -19,6 +19,7 @@ SHOWN = 5
 def show_plan(drafted: "Drafted") -> None:
     """Print the plan in short."""
     from qa_agents.plans.schema import NOT_TESTED
+    from qa_agents.plans.wording import counted
 
     plan, out = drafted.plan, console()
     tested = [one for one in plan.requirements if one.kind not in NOT_TESTED]
@@ -26,8 +27,9 @@ def show_plan(drafted: "Drafted") -> None:
     waits = f"waits as {drafted.review_id}" if drafted.review_id else drafted.account.state
     out.print(f"[bold]{_safe(plan.title)}[/bold]  {plan.id} · {escape(waits)}")
     out.print(
-        f"\n{len(tested)} requirements" + (f" ({aside} more are out of scope or background)" if aside else "") + f", "
-        f"{len(plan.cases)} cases, {len(plan.questions)} questions"
+        f"\n{counted(len(tested), 'requirement')}"
+        + (f" ({aside} more {'is' if aside == 1 else 'are'} out of scope or background)" if aside else "")
+        + f", {counted(len(plan.cases), 'case')}, {counted(len(plan.questions), 'question')}"
     )
     _unread(plan)
     _cases(plan)
@@ -51,6 +53,8 @@ def show_review(review: "Review", drafted: "Drafted", *, as_json: bool) -> None:
 
 def show_question(question: "Question") -> None:
     """Print one question with what is assumed until it is answered, and how much waits for it."""
+    from qa_agents.plans.wording import counted
+
     out = console()
     out.print(f"[bold]{question.id}[/bold]  {_safe(question.text, 300)}")
     if question.options:
@@ -61,7 +65,7 @@ def show_question(question: "Question") -> None:
     blocked = len(question.blocks_cases)
     out.print(
         f"    assumed until then: {_safe(question.default_assumption, 300)}"
-        + (f"  [dim]({blocked} cases wait)[/dim]" if blocked else "")
+        + (f"  [dim]({counted(blocked, 'case waits', 'cases wait')})[/dim]" if blocked else "")
     )
 
 

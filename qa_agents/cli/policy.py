@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qa_agents.checkpoint.gate_policy import FIELD_MODES
 from qa_agents.cli.common import Json, console, open_workspace, print_json
 from qa_agents.cli.text import one_line
 from qa_agents.errors import FindingsError, UsageError
@@ -135,6 +134,8 @@ def _show(policy: "Policy") -> None:
 
 def _gate(policy: "Policy") -> str:
     """What may be written without a person, in one line."""
+    from qa_agents.checkpoint.gate_policy import FIELD_MODES
+
     gate = policy.gate
     modes = {**gate.model_dump(include=set(FIELD_MODES)), **gate.actions.model_dump()}
     told = [

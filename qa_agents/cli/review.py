@@ -82,6 +82,12 @@ def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
 
             show_review(review, drafted_of(workspace, review), as_json=as_json)
             return
+        if review.kind == "summary":
+            from qa_agents.cli import summary_view
+            from qa_agents.summarizing import summarised_of
+
+            summary_view.show_review(review, summarised_of(workspace, review), as_json=as_json)
+            return
         review, triage = reviewed(workspace, name)
     if as_json:
         print_json({"review": review.model_dump(mode="json"), "triage": triage.model_dump(mode="json")})

@@ -1,14 +1,12 @@
 """`qa-agents undo`: take back what was written outside."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from qa_agents.cli.common import As, Json, console, open_workspace, print_json
+from qa_agents.cli.spans import moment_before_now
 from qa_agents.cli.text import one_line
-from qa_agents.errors import UsageError
 
 if TYPE_CHECKING:
     from qa_agents.operations import Undone
@@ -35,7 +33,7 @@ def undo(
     """
     from qa_agents.operations import undo as undo_
 
-    moment = _moment(since) if since is not None else None
+    moment = moment_before_now(since) if since is not None else None
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token
         result = undo_(
@@ -87,24 +85,3 @@ def _value(place: dict[str, object]) -> object:
         return "nothing"
     kind, value = next(iter(place.items()))
     return "not as we made it; people work with it" if kind == "issue" else value
-
-
-_SPAN = re.compile(r"(\d{1,4})\s?(min|h|d|w)")
-_UNITS = {
-    "min": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
-
-
-def _moment(text: str) -> float:
-    span = _SPAN.fullmatch(text.strip().lower())
-    if span:
-        return (datetime.now(UTC) - int(span[1]) * _UNITS[span[2]]).timestamp()
-    try:
-        return datetime.fromisoformat(text.strip()).timestamp()
-    except ValueError:
-        raise UsageError(
-            f"{one_line(text, limit=40)} is neither a date nor a span.", hint="Say 2026-12-01, 30min, 2h, 3d or 1w."
-        ) from None

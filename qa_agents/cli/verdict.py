@@ -38,6 +38,7 @@ def show_verdict(triage: Triage, *, answered: str | None = None, home: Path | No
     if triage.hypothesis:
         _heading(out, "Hypothesis")
         out.print(f"  {_safe(triage.hypothesis.text, 600)}")
+    _witness(out, triage)
     if triage.missing:
         _heading(out, "Missing")
         for text, why in _questions(triage):
@@ -51,6 +52,24 @@ def show_verdict(triage: Triage, *, answered: str | None = None, home: Path | No
         out.print(f"\n[bold]{_safe(answered, 300)}[/bold]")
     elif triage.review_id:
         _answers(out, triage.review_id, f"{program_name()} --home {home}" if home else program_name())
+
+
+def _witness(out: "Console", triage: Triage) -> None:
+    """What a language model said, named as such: nothing rests on it."""
+    said = triage.witness
+    if said is None:
+        return
+    _heading(out, f"A language model's view ({_safe(', '.join(said.models) or 'no answer', 60)}); nothing rests on it")
+    if said.summary:
+        out.print(f"  {_safe(said.summary, 500)}")
+    for one in said.opinions:
+        held = {"yes": "one fix would resolve both", "no": "another bug", "unclear": "cannot tell"}[one.same_fix]
+        out.print(f"  · {_safe(one.incident_id, 40)}: {held}  [dim]“{_safe(one.evidence.text, 120)}”[/dim]")
+    if said.hypothesis:
+        cited = ", ".join(dict.fromkeys(evidence.ref for evidence in said.hypothesis.evidence))
+        out.print(f"  {_safe(said.hypothesis.text, 600)} [dim]({_safe(cited, 100)})[/dim]")
+    for text in said.absent:
+        out.print(f"  · no answer to {_safe(text, 200)}")
 
 
 def _questions(triage: Triage) -> list[tuple[str, str]]:

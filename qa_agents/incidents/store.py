@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -181,6 +181,13 @@ class IncidentStore:
         query = select(func.count()).select_from(incidents).where(incidents.c.seq > after_seq)
         with self._db.read() as connection:
             return connection.execute(query).scalar_one()
+
+    def count_open(self, severities: Collection[str], now: datetime | None = None) -> int:
+        """How many incidents of one of these severities are unresolved at `now` (the present moment)."""
+        query = select(incidents.c.pk).where(incidents.c.severity.in_(list(severities)))
+        with self._db.read() as connection:
+            pks = connection.execute(query).scalars().all()
+        return sum(incident.open_at(now or datetime.now(UTC)) for incident in self.by_pk(pks).values())
 
     def count_decided(self) -> int:
         """How many dated incidents there are whose outcome is known."""

@@ -3,7 +3,7 @@
 import re
 
 from qa_agents.plans.schema import Requirement
-from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, place_of
+from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, place_of, sentence
 
 _VERBS = """
     click press tap hover select choose enter type submit open close load reload create add delete remove edit change update save
@@ -34,16 +34,18 @@ _PERSON = re.compile(
     r"|operator|manager|agent|student|teacher|driver|caller|someone|you|we|i|they|he or she)\s+(?P<rest>.+)$",
     re.I,
 )
-_WHO = re.compile(
+PERSON = re.compile(
     r"\b(?:users?|customers?|clients?|visitors?|admins?|administrators?|members?|persons?|patients?|staff"
     r"|guests?|operators?|managers?"
     r"|agents?|students?|teachers?|drivers?|owners?|editors?|reviewers?|receptionists?|therapists?|nurses?"
     r"|doctors?|buyers?|sellers?"
-    r"|employees?|parents?|moderators?|supervisors?)$",
+    r"|employees?|parents?|moderators?|supervisors?|front desk|team|support|sales|anybody|everybody|nobody|anyone)$",
     re.I,
 )
+"""Ends with the name of a person, a role, or a group of them."""
 _PASSIVE = re.compile(
-    r"^(?P<thing>[^,;]{2,80}?) (?:is|are|gets|has been|have been|was|were) (?P<verb>[a-z-]{2,20})(?P<rest>\b.*)$", re.I
+    r"^(?!there\b)(?P<thing>[^,;]{2,80}?) (?:is|are|gets|has been|have been|was|were) (?P<verb>[a-z-]{2,20})(?P<rest>\b.*)$",
+    re.I,
 )
 _PLAIN_VERB = re.compile(
     r"(?!(?:are|were|was|have|had|do|did|can|could|may|might|will|would|should|must|want|wish|need|like|prefer|also|not|only|then"
@@ -79,6 +81,18 @@ def _forms() -> dict[str, str]:
 
 
 _BASE = _forms()
+UNSETTLED = "Bring about: "
+"""Opens the order for a condition that names no deed and no state."""
+NO_DEED = re.compile(r"(?:Exercise|Look at the result|Do what is stated)\b")
+"""Opens an order that says nothing: the statement gives no hint what to do."""
+_KEYS = re.compile(r"(?:on |by |via |pressing )?(?P<key>enter|return|escape|esc|tab|space|backspace)(?: key)?", re.I)
+_BLUR = re.compile(r"(?:on |by |via )?(?:blur|losing (?:the )?focus)", re.I)
+_EITHER = re.compile(r"(?P<a>[a-z]{3,12})/(?P<b>[a-z]{3,14})\b", re.I)
+_CHANGES = re.compile(
+    r"(?:the |an? |its |their )?[\w`' -]{2,60} (?:changes?|expires?|ends?|starts?|fails?|closes|opens|arrives|runs out)",
+    re.I,
+)
+_AS_YOU_LIKE = re.compile(r", (?:preferably|ideally|for example|e\.g\.|such as|typically|usually)\b")
 _COMMANDS = frozenset({"reload", "submit", "restart", "start", "search", "upload", "save", "cancel", "confirm"})
 """Orders that stand by themselves."""
 
@@ -89,9 +103,15 @@ def as_order(condition: str, place: str = "") -> str:
     A lone verb (`when clicked`) is about `place`. What fits no pattern is brought about:
     `Bring it about that the quota runs out`.
     """
-    text = bare_condition(condition)
+    text = _AS_YOU_LIKE.split(bare_condition(condition), maxsplit=1)[0]
     if not text:
         return ""
+    if key := _KEYS.fullmatch(text):
+        return f"Press {key['key']}"
+    if _BLUR.fullmatch(text):
+        return "Move the focus elsewhere"
+    if _CHANGES.fullmatch(text):
+        return f"Bring it about that {text[0].lower() + text[1:] if text[1:2].islower() else text}"
     first, _, rest = text.partition(" ")
     if not rest and place and (base := _BASE.get(first.lower())) and base != first.lower():
         return f"{base.capitalize()} “{place}”"
@@ -105,20 +125,32 @@ def as_order(condition: str, place: str = "") -> str:
             return f"{verb.capitalize()} {tail}"
     if used := re.match(r"used (?:as|inside|within|in|for|with|together)\b[^,]{2,120}", text, re.I):
         return f"Use it{used[0][4:]}"
-    passive = _PASSIVE.match(text)
+    passive = _PASSIVE.match(_EITHER.sub(_first_of_two, text))
     if passive and (base := _BASE.get(passive["verb"].lower())) and not re.search(r"\b(?:not|never|no)\b", text, re.I):
         return f"{base.capitalize()} {passive['thing']}{passive['rest']}".strip()
     if first.lower() in _BASE and _BASE[first.lower()] == first.lower() and rest:
         return f"{first.capitalize()} {rest}"
     if not re.search(
-        r"\b(?:is|are|was|were|has|have|does|do|gets?|can|cannot|there)\b|\b[a-z]{3,}(?:s|ed)\b \w", text, re.I
+        r"\b(?:is|are|was|were|has|have|does|do|gets?|can|cannot|there)\b|\b[a-z]{3,}(?:s|ed)\b \w"
+        r"|^(?:the|an?|its|their|any|no|one) (?:[a-z-]+ ){1,4}[a-z]{3,}s$",
+        text,
+        re.I,
     ):
-        return first.capitalize() if not rest and first.lower() in _COMMANDS else f"Bring about: {text}"
+        return first.capitalize() if not rest and first.lower() in _COMMANDS else f"{UNSETTLED}{text}"
     if first.lower().endswith("ing"):
         return f"Do it by {text[0].lower() + text[1:]}"
     if _IN_AN_INPUT.search(text):
         return f"Give an input in which {text[0].lower() + text[1:] if text[1:2].islower() else text}"
     return f"Bring it about that {text[0].lower() + text[1:] if text[1:2].islower() else text}"
+
+
+def _first_of_two(pair: re.Match[str]) -> str:
+    """Of two verbs set apart by a slash the first: a case does one thing, the other is its counterpart."""
+    return (
+        pair["a"]
+        if {pair["a"].lower(), pair["b"].lower()} <= _BASE.keys() or pair["b"].lower().startswith("un")
+        else pair[0]
+    )
 
 
 def subject_of(requirement: Requirement) -> str:
@@ -151,7 +183,7 @@ def is_lasting(condition: str) -> bool:
 def person_of(requirement: Requirement) -> str | None:
     """The actor, when it is a person who acts: neither the product nor somebody who receives what another's deed brings."""
     actor = flat(requirement.actor or "")
-    if len(actor) >= 40 or not _WHO.search(actor) or _PRODUCT.search(actor):
+    if len(actor) >= 40 or not PERSON.search(actor) or _PRODUCT.search(actor):
         return None
     trigger = flat(requirement.trigger or "").casefold()
     name = actor.split()[-1].casefold().removesuffix("s")
@@ -159,3 +191,37 @@ def person_of(requirement: Requirement) -> str | None:
         trigger and not re.search(rf"\b{re.escape(name)}", trigger) and _RECEIVES.search(requirement.response or "")
     )
     return None if is_told else actor
+
+
+def where(requirement: Requirement) -> list[str]:
+    """Where the tester is and who they are; the requirement's own precondition."""
+    found = []
+    if requirement.precondition and (bare := bare_condition(requirement.precondition)):
+        found.append(sentence(bare))
+    if person := person_of(requirement):
+        found.append(f"Signed in as {person}.")
+    return found
+
+
+_CLAIM_OF_FORM = re.compile(
+    r"(?P<s>[^,.;:()]{2,110}?),? (?P<m>must|shall|should|may|can|has to|have to|is required to|are required to)"
+    r"(?: (?:only|each|all|always))? (?P<p>.+)$",
+    re.I,
+)
+
+
+def broken(rule: str) -> str:
+    """The order to give an input that does not hold to a rule about its form, worded from the rule itself."""
+    found = _CLAIM_OF_FORM.match(re.split(r", but |; ", flat(rule), maxsplit=1)[0].rstrip(" ."))
+    if found is None or re.search(r"\b(?:not|no|never|without)\b", found["p"], re.I):
+        return f"Give an input that breaks the rule in one place: “{cut(rule, 200)}”"
+    subject, modal, rest = lower_first(found["s"]), found["m"].lower(), found["p"]
+    only = "only" in flat(rule)[found.end("m") : found.start("p")].lower()
+    first, _, tail = rest.partition(" ")
+    if only:
+        kept = f"{first} something else than {tail}" if tail else rest
+        return f"Give an input in which {subject} {kept}"
+    if first.lower() == "be":
+        turned = tail.removeprefix("non-") if tail.lower().startswith("non-") else f"not {tail}"
+        return f"Give an input in which {subject} {'are' if subject.endswith('s') else 'is'} {turned}"
+    return f"Give an input in which {subject} {'do' if subject.endswith('s') or modal.startswith('have') else 'does'} not {rest}"

@@ -2,10 +2,11 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qa_agents.plans.budget import Budget, keep
 from qa_agents.plans.case_text import words_for
+from qa_agents.plans.concrete import why_not
 from qa_agents.plans.executions import Group, groups_of
 from qa_agents.plans.schema import (
     Basis,
@@ -22,7 +23,7 @@ from qa_agents.plans.schema import (
 )
 from qa_agents.plans.techniques import testable
 from qa_agents.plans.techniques.api_request import request_for
-from qa_agents.plans.wording import digest, flat, normal, squeezed
+from qa_agents.plans.wording import counted, cut, digest, flat, lower_first, normal, sentence, squeezed
 
 BLOCKING: frozenset[SmellKind] = frozenset({"tbd", "contradiction", "unmeasurable", "missing_unit"})
 """Questions without whose answer nobody can say whether the stated outcome has come about; other smells only make it harder."""
@@ -40,11 +41,15 @@ def draft(
     lessons: Sequence[TestCase],
     *,
     budget: Budget | None = None,
+    labels: Mapping[str, str] | None = None,
+    unclear: Mapping[str, str] | None = None,
 ) -> tuple[list[TestCase], list[str]]:
     """The cases, requirement by requirement, and one sentence for each thing left out.
 
     What the text states itself always gets its case; what techniques add is bounded by the requirement's risk. An item whose
-    outcome is open becomes a case only when a question stands for it. Equal input gives equal cases with equal ids.
+    outcome is open becomes a case only when a question stands for it. `labels` is a tag by source: the issue that its text
+    comes from. `unclear` (see below) names items that are no test as they stand: they are left out with that reason, unless
+    somebody answered how to test them. Equal input gives equal cases with equal ids.
     """
     by_requirement: dict[str, list[CoverageItem]] = defaultdict(list)
     for item in items:
@@ -64,20 +69,76 @@ def draft(
     left_out: list[str] = []
     for requirement in testable(requirements):
         risk = risk_of.get(requirement.id)
-        decided, undecided = _with_outcome(by_requirement[requirement.id], asked[requirement.id])
+        own = by_requirement[requirement.id]
+        vague = [item for item in own if item.id in (unclear or {})]
+        told = _as_answered(requirement, vague, asked[requirement.id])
+        if vague and not told:
+            why = (unclear or {})[vague[0].id]
+            left_out.append(f"{_named(requirement)}: no case, for {why}: “{cut(requirement.quote, 90)}”.")
+        decided, undecided = _with_outcome([item for item in own if item not in vague], asked[requirement.id])
         kept, said = keep(requirement, risk, groups_of(requirement, decided), budget or Budget())
         for group in kept:
-            case = _case(requirement, group, risk, asked[requirement.id])
+            case = _case(requirement, group, risk, asked[requirement.id], (labels or {}).get(requirement.source_id))
+            cases.setdefault(case.id, case)
+        for case in told:
             cases.setdefault(case.id, case)
         for lesson in taught[requirement.id]:
             cases.setdefault(lesson.id, sealed(lesson, [requirement]))
         left_out += [said] if said else []
         if undecided:
-            name = requirement.explicit_id or requirement.id
             left_out.append(
-                f"{name}: {len(undecided)} items without a stated outcome and without a question: {undecided[0].what}."
+                f"{_named(requirement)}: {counted(len(undecided), 'item')} without a stated outcome and without a question: "
+                f"{undecided[0].what}."
             )
     return list(cases.values()), left_out
+
+
+def unclear_items(requirements: Sequence[Requirement], items: Sequence[CoverageItem]) -> dict[str, str]:
+    """Items whose case would be no test, with the reason (see `concrete`)."""
+    by_id = {one.id: one for one in testable(requirements)}
+    found: dict[str, str] = {}
+    by_requirement: dict[str, list[CoverageItem]] = defaultdict(list)
+    for item in items:
+        by_requirement[item.requirement_id].append(item)
+    for name, own in by_requirement.items():
+        if name in by_id and any(item.technique == "requirement" for item in own):
+            for group in groups_of(by_id[name], own):
+                item = group[0]
+                if item.technique == "requirement" and len(group) == 1 and not by_id[name].data.get("method"):
+                    words = words_for(by_id[name], group, flat(item.expected or item.what))
+                    if reason := why_not(by_id[name], item, words.steps):
+                        found[item.id] = reason
+    return found
+
+
+def _as_answered(
+    requirement: Requirement, vague: Sequence[CoverageItem], questions: Sequence[Question]
+) -> list[TestCase]:
+    """The case that somebody's answer `action => what is seen then` makes of a statement; [] without such an answer."""
+    answer = next((one for one in questions if one.category == "unobservable" and one.answer), None)
+    action, arrow, seen = (answer.answer or "").partition("=>") if answer else ("", "", "")
+    if answer is None or not vague or not arrow or not action.strip() or not seen.strip():
+        return []
+    title = cut(requirement.text)
+    case = TestCase(
+        id=f"TC-{digest(requirement.id, answer.id, normal(answer.answer or ''))}",
+        title=title,
+        objective=sentence(f"Show that {lower_first(title)}"),
+        requirement_ids=[requirement.id],
+        item_ids=[item.id for item in vague],
+        technique="requirement",
+        polarity="positive",
+        type=requirement.kind,
+        level=_level(requirement, is_api=False),
+        steps=[Step(action=sentence(action).rstrip("."), expected=sentence(seen))],
+        expected_basis="derived",
+        basis_rule=f"answer to {answer.id}",
+    )
+    return [sealed(case, [requirement])]
+
+
+def _named(requirement: Requirement) -> str:
+    return requirement.explicit_id or requirement.id
 
 
 def _with_outcome(
@@ -101,11 +162,15 @@ def _standing_for(questions: Sequence[Question]) -> Question | None:
     return next((one for one in questions if one.category in OPEN_OUTCOME), None)
 
 
-def _case(requirement: Requirement, group: Group, risk: Risk | None, questions: Sequence[Question]) -> TestCase:
+def _case(
+    requirement: Requirement, group: Group, risk: Risk | None, questions: Sequence[Question], label: str | None
+) -> TestCase:
     item = group[0]
     expected = flat(item.expected or item.what)
     basis, rule, waits = _ground(item, questions)
     words = words_for(requirement, group, expected)
+    if words.rule and basis == "quote":
+        basis, rule = "derived", words.rule
     polarity: Polarity = "negative" if item.polarity == "negative" else _valid_polarity(group)
     is_api = bool(requirement.data.get("method"))
     case = TestCase(
@@ -125,7 +190,7 @@ def _case(requirement: Requirement, group: Group, risk: Risk | None, questions: 
         basis_quote=_basis_quote(requirement, item, expected),
         basis_rule=rule,
         question_ids=waits,
-        tags=_tags(requirement, is_api),
+        tags=[*_tags(requirement, is_api), *([label] if label else [])],
         request=request_for(requirement, item) if is_api else {},
     )
     return sealed(case, [requirement])
@@ -164,11 +229,11 @@ def _ground(item: CoverageItem, questions: Sequence[Question]) -> tuple[Basis, s
 
 
 def _is_about(question: Question, item: CoverageItem) -> bool:
-    """Whether a vague word that is asked about stands in the outcome itself: then nobody can say whether it has come about."""
-    asked = re.search(r"[“\"]([^”\"]{2,80})[”\"]", question.text)
-    return (
-        question.category == "vague" and asked is not None and asked[1].casefold() in (item.expected or "").casefold()
-    )
+    """Whether a vague word that is asked about stands in the outcome, or a clause lets it not hold: nobody can tell then."""
+    if question.category == "escape_clause":
+        return True
+    asked = re.search(r"[“\"]([^”\"]{2,80})[”\"]", question.text) if question.category == "vague" else None
+    return asked is not None and asked[1].casefold() in (item.expected or "").casefold()
 
 
 def _valid_polarity(group: Group) -> Polarity:

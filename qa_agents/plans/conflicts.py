@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from qa_agents.plans.opposites import excluded
 from qa_agents.plans.read.parsed import word_set
 from qa_agents.plans.requirements.rules import EVERYBODY_ELSE
 from qa_agents.plans.schema import NOT_TESTED, FieldSpec, Requirement
@@ -52,7 +53,13 @@ def find_conflicts(requirements: Sequence[Requirement]) -> list[Conflict]:
     active = [one for one in requirements if one.kind not in NOT_TESTED and one.status != "removed"]
     order = {one.id: number for number, one in enumerate(active)}
     found: dict[tuple[str, str], Conflict] = {}
-    for conflict in [*_limits(active), *_permissions(active), *_rules(active), *_statements(active)]:
+    for conflict in [
+        *_limits(active),
+        *_permissions(active),
+        *_rules(active),
+        *_statements(active),
+        *_opposites(active),
+    ]:
         first, second = sorted((conflict.first, conflict.second), key=lambda one: order[one.id])
         found.setdefault((first.id, second.id), Conflict(first, second, conflict.what))
     return sorted(found.values(), key=lambda one: (order[one.first.id], order[one.second.id]))
@@ -232,6 +239,18 @@ def _statements(requirements: Sequence[Requirement]) -> Iterator[Conflict]:
             and _same_side(first, second)
         ):
             yield Conflict(first, second, "one says that it must be, the other that it must not be")
+
+
+def _opposites(requirements: Sequence[Requirement]) -> Iterator[Conflict]:
+    """What the meaning of words sets against each other; statements are compared that share one of their rarer words."""
+    seen: dict[str, list[Requirement]] = defaultdict(list)
+    for one in requirements:
+        if not one.data.get("method"):
+            for word in _words(one.text[:400]):
+                seen[word].append(one)
+    for first, second in _pairs(group for group in seen.values() if 1 < len(group) <= MOST_OF_A_KIND // 2):
+        if said := excluded(first, second, _words):
+            yield Conflict(first, second, said)
 
 
 def _same_side(first: Requirement, second: Requirement) -> bool:

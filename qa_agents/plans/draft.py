@@ -1,18 +1,22 @@
 """From requirements to a test plan, without a model and without a workspace: the whole of it as one pure function."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from qa_agents.incidents.schema import Incident
 from qa_agents.plans import cases, checks, diff, domains, duplicates, risk, strategy, trace
 from qa_agents.plans.decisions import ItemDecision, answers, settled
-from qa_agents.plans.questions import ask, link_blocked
+from qa_agents.plans.questions import ask, ask_how, link_blocked
 from qa_agents.plans.read import Document
 from qa_agents.plans.schema import Gap, Question, Requirement, TestCase, TestPlan
 from qa_agents.plans.smells import find_smells
 from qa_agents.plans.techniques import coverage_items, open_ends
 from qa_agents.plans.techniques.coverage import measure
 from qa_agents.storage.canonical import digest_of
+
+ISSUE = re.compile(r"[A-Z][A-Z0-9_]{1,40}-[0-9]{1,10}")
+"""A source with such a name is an issue's text; cases that rest on it carry the key as a tag."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,14 @@ def draft_plan(basis: Basis, *, title: str) -> TestPlan:
     packs = [domains.load_pack(name) for name in basis.domains]
     pack_questions, pack_risks, pack_cases, sign_offs = domains.apply(packs, requirements)
     texts = {name: decision.text for name, decision in given.items()}
-    questions = [
-        _answered(question, given)
-        for question in [*ask(requirements, smells, texts), *open_ends(items, requirements), *pack_questions]
-    ]
+    unclear = cases.unclear_items(requirements, items)
+    open_ = [*ask(requirements, smells, texts), *open_ends(items, requirements), *pack_questions]
+    reasons = {item.requirement_id: unclear[item.id] for item in items if item.id in unclear}
+    questions = [_answered(question, given) for question in [*open_, *ask_how(requirements, reasons, open_)]]
     risks = domains.combined(risk.assess(requirements, smells, basis.similar), pack_risks)
     lessons = risk.lessons(requirements, risks, basis.similar)
-    drafted, left_out = cases.draft(requirements, items, risks, questions, lessons)
+    labels = {one.source.id: one.source.name for one in basis.documents if ISSUE.fullmatch(one.source.name)}
+    drafted, left_out = cases.draft(requirements, items, risks, questions, lessons, labels=labels, unclear=unclear)
     known = [case for name, body in basis.existing for case in duplicates.parse_existing(name, body)]
     own, dropped = duplicates.drop_duplicates([*drafted, *pack_cases], known)
     plan = TestPlan(

@@ -10,6 +10,8 @@ from qa_agents.plans.wording import digest
 
 WORDS = 160
 """Characters of a quote that a question repeats."""
+REVIEWED = "A person reviews it; there is no test case."
+"""What is assumed of a statement that nobody can test as it is written."""
 REFUSED = "It is refused with a message that names the field and its limit, and nothing is saved."
 
 
@@ -116,6 +118,33 @@ def ask(requirements: Sequence[Requirement], smells: Sequence[Smell], answered: 
             one.id,
         ),
     )
+
+
+def ask_how(
+    requirements: Sequence[Requirement], unclear: Mapping[str, str], asked: Sequence[Question]
+) -> list[Question]:
+    """One question for each statement the text demands that no case can be drafted for (requirement id to the reason).
+
+    What something else is asked about already is left to that question: its answer is needed first.
+    """
+    known = {name for question in asked for name in question.requirement_ids}
+    found = []
+    for one in requirements:
+        if one.id in unclear and one.id not in known and one.modality in ("must", "should"):
+            text = f"What does a tester do, and what is seen then, to tell whether this holds: “{_short(one.quote)}”?"
+            found.append(
+                Question(
+                    id=f"Q-{digest('question', 'unobservable', one.id)}",
+                    requirement_ids=[one.id],
+                    category="unobservable",
+                    text=text,
+                    options=[REVIEWED, "ACTION => WHAT IS SEEN THEN"],
+                    impact=_impact(1, [one]),
+                    uncertainty=2,
+                    default_assumption=REVIEWED,
+                )
+            )
+    return found
 
 
 def _key(smell: Smell, one: Requirement) -> tuple[str, ...]:

@@ -36,8 +36,11 @@ Origin = Literal["drafted", "human", "edited"]
 SmellKind = Literal[
     "vague", "missing_bound", "missing_unit", "missing_error", "contradiction", "escape_clause", "open_ended", "passive",
     "tbd", "undefined_term", "several_in_one", "unmeasurable", "pronoun", "negative_imperative", "instruction",
+    "unobservable",
 ]  # fmt: skip
-"""`instruction`: text in a specification that addresses whoever reads it by machine; reported, never obeyed."""
+"""`unobservable`: nothing tells a tester what to do and what to look at.
+
+`instruction`: text in a specification that addresses whoever reads it by machine; reported, never obeyed."""
 RequirementStatus = Literal["active", "changed", "removed"]
 
 

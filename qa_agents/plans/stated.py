@@ -4,19 +4,22 @@ import re
 from collections.abc import Iterable
 
 from qa_agents.plans.actions import as_order
+from qa_agents.plans.deeds import (
+    ABLE_RULE,
+    ACTION_CHARS,
+    CAN,
+    FORM_RULE,
+    NOTATION,
+    PURPOSE,
+    Stated,
+    deed_of,
+    is_vague,
+    subject_words,
+)
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
 from qa_agents.plans.wording import cut, flat, lower_first, place_of, sentence
 
-ACTION_CHARS = 300
 EXAMPLE_CHARS = 600
-NOTATION = re.compile(
-    r"\b(?:whitespace|newlines?|indentation|characters?|letters?|digits?|quot(?:es|ed|ation)|brackets?|braces|commas?"
-    r"|backslash|underscores?|dots?|asterisk|hyphens?|delimiters?|escap(?:e|ed|es|ing)|strings?|integers?|floats?|booleans?"
-    r"|numbers?|zeros?|arrays?|tables?|keys?|sub-tables|values|tags?|templates?|partials?|comments?|headers?|syntax"
-    r"|tokens?|front matter|sequences?|encoding|utf-8|unicode|documents?|lines?)\b",
-    re.I,
-)
-"""Words that speak of a text with a form: an input can be written that has what they name."""
 _OPENERS = re.compile(
     r"(?:(?:also|(?:do )?note that,?|however|similarly|likewise|therefore|thus|hence|now|in fact|and|but|additionally|please"
     r"|make sure(?: that| to)?|ensure(?: that)?|remember to|be sure to)[,:]?\s+)+",
@@ -25,7 +28,6 @@ _OPENERS = re.compile(
 _ASIDE = re.compile(
     r"(?:to|for|in|like|unlike|since|because|as|similar to|with|by|starting)\b[^,]{1,110}, (?=(?!and|or)\w)", re.I
 )
-_PURPOSE = re.compile(r"to (?P<why>[^,]{3,100}?),? (?=you\b)", re.I)
 _YOU = re.compile(
     r"(?:you|users?|authors?|one|we) (?:first |also |then )?(?:can|may|should|must|cannot|(?:will )?need to|have to)"
     r"(?: (?:also|then|now|not|optionally|simply|even|either|first|just|only))* "
@@ -89,20 +91,18 @@ _PLURAL_PRONOUN = re.compile(r"(?:they|these|those)", re.I)
 _SEPARATED = re.compile(
     r"(?:be )?(?:separated|surrounded|enclosed|joined|prefixed|delimited|terminated|followed|preceded) by\b", re.I
 )
+_PRODUCT_DUTY = re.compile(r"(?:make sure(?: that)?|ensure(?: that)?)\s+", re.I)
 _REVIEWED = re.compile(r"(?:use|follow|keep|specify|try|your app|apps?|you should)\b", re.I)
-_PRONOUN = re.compile(
-    r"(?:it|this|that|these|those|they|there|both|all of|one|you|we|each|doing so|all you need to)$|"
-    r"(?:whether|the place|since|if|when|while|as|there|for|you|we|all you) ",
-    re.I,
-)
 
 
-def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> Step | None:
+def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> Stated | None:
     """The step for a statement without a condition; None where the statement gives no hint what to do.
 
     The action holds nothing but the statement's own words, turned; the data are an example of the text where it has one.
     """
     claim = _bare(requirement, outcome)
+    if done := deed_of(claim, outcome):
+        return done
     refused = item.polarity == "negative" and requirement.modality == "must"
     order, is_input = ("", False) if _REVIEWED.match(claim) else _order(requirement, claim)
     if requirement.kind == "constraint" and not order:
@@ -110,8 +110,32 @@ def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> S
     if not order:
         return None
     data = _example(requirement, valid=item.polarity != "negative") if is_input else ""
-    said = f"The input is refused: {outcome}" if is_input and refused and " and look at " not in order else outcome
-    return Step(action=cut(order, ACTION_CHARS), data=data, expected=sentence(said))
+    if is_product := _PRODUCT_DUTY.match(flat(outcome)):
+        found = _CLAIM.match(claim)
+        if found and is_input and not is_vague(found["s"]):
+            order, is_input, data = f"Look at {subject_words(found['s'])}", False, ""
+            outcome = flat(outcome)[is_product.end() :]
+    if not data and (you := _YOU.match(claim)) and re.search(r"\b(?:can|may)\b", claim[: you.start("deed")], re.I):
+        return Stated(Step(action=cut(order, ACTION_CHARS), expected=CAN), ABLE_RULE)
+    turned = is_input and " and look at " not in order and " and read " not in order
+    if turned and refused:
+        said, rule = f"The input is refused: {outcome}", ""
+    elif turned and item.polarity == "positive" and not requirement.negated and _is_of_form(requirement, claim, order):
+        said, rule = "The input is accepted", FORM_RULE
+    else:
+        said, rule = outcome, ""
+    return Stated(Step(action=cut(order, ACTION_CHARS), data=data, expected=sentence(said)), rule)
+
+
+def _is_of_form(requirement: Requirement, claim: str, order: str) -> bool:
+    """Whether the statement describes the form of an input, and not what becomes of one."""
+    if not order.startswith("Give an input "):
+        return False
+    found = _CLAIM.match(claim)
+    subject = re.split(r" (?:of|over|in|for|to|from|with|between)\b", found["s"], maxsplit=1)[0] if found else claim
+    return bool(NOTATION.search(subject)) and (
+        requirement.modality != "none" or bool(_FORM.match(claim)) or bool(found and _SEPARATED.match(found["p"]))
+    )
 
 
 def _bare(requirement: Requirement, outcome: str) -> str:
@@ -127,7 +151,7 @@ def _order(requirement: Requirement, claim: str) -> tuple[str, bool]:
     """The order, and whether it is to give an input."""
     if order := _request(requirement, claim):
         return order, False
-    why = _PURPOSE.match(claim)
+    why = PURPOSE.match(claim)
     told = claim[why.end() :] if why else claim
     if you := _YOU.match(told):
         deed = you["deed"][0].upper() + you["deed"][1:]
@@ -136,27 +160,27 @@ def _order(requirement: Requirement, claim: str) -> tuple[str, bool]:
     rest = re.split(r"(?<=[a-z)`])\. (?=[A-Z])", claim[aside.end() :] if aside else claim, maxsplit=1)[0]
     if aside and (you := _YOU.match(rest)):
         return f"{you['deed'][0].upper()}{you['deed'][1:]} ({aside[0].rstrip(', ')})", False
-    if (lets := _LETS.match(rest)) and not _vague(lets["s"]):
-        return f"Use {_subject(lets['s'])} to {lets['deed']}", False
+    if (lets := _LETS.match(rest)) and not is_vague(lets["s"]):
+        return f"Use {subject_words(lets['s'])} to {lets['deed']}", False
     if order := _comparison(rest):
         return order, True
     if stands := _STANDS.match(rest):
         return f"Give an input that contains {stands['sign']} and read the value back", True
     if means := _MEANS.match(rest):
-        return f"Give an input that has {_subject(means['s'])}: {means['p']}", True
+        return f"Give an input that has {subject_words(means['s'])}: {means['p']}", True
     found = _CLAIM.match(rest)
     form = _FORM.match(rest)
     if form and (not found or len(form["s"]) < len(found["s"])) and NOTATION.search(rest):
         return (
-            (f"Give an input in which {_subject(form['s'])} {form['v']}", True)
-            if not _vague(form["s"])
+            (f"Give an input in which {subject_words(form['s'])} {form['v']}", True)
+            if not is_vague(form["s"])
             else ("", False)
         )
     if found and _PLURAL_PRONOUN.fullmatch(found["s"]) and requirement.kind == "data" and place_of(requirement):
         return f"Give an input for “{place_of(requirement)}” in which {_done(found)}", True
-    if found is None or _vague(found["s"]) or found["s"].count("(") != found["s"].count(")"):
+    if found is None or is_vague(found["s"]) or found["s"].count("(") != found["s"].count(")"):
         return _used(rest), False
-    subject, done = _subject(found["s"]), _done(found)
+    subject, done = subject_words(found["s"]), _done(found)
     if deed := _base(found["s"]):
         return as_order(found["s"]), deed in ("use", "define") and bool(NOTATION.search(rest))
     verdict = _VERDICT.match(found["p"])
@@ -204,27 +228,27 @@ def _comparison(claim: str) -> str:
     """The order for a statement about two inputs that come to the same, or do not."""
     if _CASE.search(claim):
         subject = re.split(r" (?:is|are|must|should|shall) ", claim, maxsplit=1)[0]
-        return f"Give two inputs that differ only in the case of letters ({_subject(subject)}) and compare the results"
+        return f"Give two inputs that differ only in the case of letters ({subject_words(subject)}) and compare the results"
     if ignored := _IGNORED.search(claim):
         subject = claim[: ignored.start()].strip()
         subject = re.sub(r" (?:must|should|shall|will|can|may)$", "", subject)
         where = re.split(r"[,;.(]", claim[ignored.end() :])[0].strip()
-        if subject and len(subject.split()) < 9 and not _vague(subject):
-            with_it = f"{_subject(subject)}{f' {where}' if where else ''}"
+        if subject and len(subject.split()) < 9 and not is_vague(subject):
+            with_it = f"{subject_words(subject)}{f' {where}' if where else ''}"
             return f"Give one input with {with_it} and one without, otherwise alike, and compare the results"
     if _EQUAL.search(re.sub(r"\([^()]{0,200}\)", "", claim)) and NOTATION.search(claim):
         subject = re.split(r" (?:is|are|must|should|shall|will|follow|take|has|have) ", claim, maxsplit=1)[0]
         return (
             ""
-            if _vague(subject)
-            else f"Write the input in each of the forms named ({_subject(subject)}) and compare the results"
+            if is_vague(subject)
+            else f"Write the input in each of the forms named ({subject_words(subject)}) and compare the results"
         )
     return ""
 
 
 def _done(found: re.Match[str]) -> str:
     """The statement as something that is so: `arrays can span lines` gives `arrays span lines`, a negation is taken out."""
-    subject, modal, rest = _subject(found["s"]), found["m"].lower(), found["p"]
+    subject, modal, rest = subject_words(found["s"]), found["m"].lower(), found["p"]
     many = _is_plural(found["s"])
     only = "only " if "only" in found["adv"].lower().split() else ""
     if modal in ("is", "are", "has", "have"):
@@ -265,22 +289,12 @@ def _used(claim: str) -> str:
     return f"Use {lower_first(found[0])}" if found and _CONTROL.search(found[0]) else ""
 
 
-def _subject(text: str) -> str:
-    words = text.strip()
-    lowered = re.match(r"(?:the|an?|each|every|all|any|this|these|its?|their|your|no|some|both|one)\b", words, re.I)
-    plain = re.match(r"[A-Z][a-z-]+(?: (?![A-Z])|$)", words)
-    return lower_first(words) if lowered or plain else words
-
-
-def _vague(text: str) -> bool:
-    return bool(_PRONOUN.match(text.strip().lower()))
-
-
 def _example(requirement: Requirement, *, valid: bool) -> str:
     """The first example of the text on this side; empty where it has none."""
     found = requirement.data.get("examples")
     held: Iterable[object] = found if isinstance(found, list) else ()
+    fitting = (True, None) if valid else (False,)
     texts = [
-        str(one["text"]) for one in held if isinstance(one, dict) and one.get("text") and one.get("valid") is valid
+        str(one["text"]) for one in held if isinstance(one, dict) and one.get("text") and one.get("valid") in fitting
     ]
     return texts[0][:EXAMPLE_CHARS] if texts else ""

@@ -15,6 +15,7 @@ from qa_agents.plans.draft import Basis, draft_plan
 from qa_agents.plans.read import Document, read_sources
 from qa_agents.plans.requirements import find_requirements
 from qa_agents.plans.schema import PlanState, Question, Requirement, TestPlan
+from qa_agents.plans.wording import counted
 from qa_agents.storage.canonical import digest_of
 
 ASKED_AT_ONCE = 5
@@ -53,8 +54,11 @@ class PlanSteps:
 
     def read(self, state: PlanState) -> PlanState:
         """Turn the files into text and blocks, in a process of its own where a file may be hostile."""
-        named = [(str(one["name"]), self._parts.document(str(one["sha256"]))) for one in state["options"]["sources"]]
-        return {"read_sha256": self._parts.keep(_DOCUMENTS.dump_json(read_sources(named)))}
+        sources = state["options"]["sources"]
+        named = [(str(one["name"]), self._parts.document(str(one["sha256"]))) for one in sources]
+        unread = {str(one["name"]): list(one.get("unread", ())) for one in sources}
+        documents = [_with_unread(one, unread.get(one.source.name, [])) for one in read_sources(named)]
+        return {"read_sha256": self._parts.keep(_DOCUMENTS.dump_json(documents))}
 
     def find(self, state: PlanState) -> PlanState:
         """Find the requirements, each with the words it rests on."""
@@ -123,6 +127,13 @@ class PlanSteps:
         return TestPlan.model_validate_json(self._parts.document(state["plan_sha256"]))
 
 
+def _with_unread(document: Document, sentences: Sequence[str]) -> Document:
+    """The document, which says what whoever fetched it had to leave out."""
+    source = document.source
+    added = source.model_copy(update={"unread": [*source.unread, *sentences]})
+    return document.model_copy(update={"source": added}) if sentences else document
+
+
 def after_presenting(state: PlanState) -> str:
     """Open questions first, then the sign-off."""
     return "questions" if state["shown"]["form"] == "question" else "sign_off"
@@ -135,7 +146,8 @@ def questions_shown(plan: TestPlan, names: Sequence[str]) -> dict[str, Any]:
     return {
         "form": "question",
         "rules": ["open-question"],
-        "summary": f"{plan.title}: {len(names)} questions to answer" + (f", {more} more are listed" if more else ""),
+        "summary": f"{plan.title}: {counted(len(names), 'question')} to answer"
+        + (f", {more} more are listed" if more else ""),
         "plan": plan.id,
         "questions": [_asked(by_id[name]) for name in names],
     }
@@ -148,7 +160,7 @@ def sign_off_shown(plan: TestPlan) -> dict[str, Any]:
     return {
         "form": "signoff",
         "rules": ["sign-off", *(f"domain:{name}" for name in plan.domains)],
-        "summary": f"{plan.title}: {len(plan.cases)} cases for {len(plan.requirements)} requirements",
+        "summary": f"{plan.title}: {counted(len(plan.cases), 'case')} for {counted(len(plan.requirements), 'requirement')}",
         "plan": plan.id,
         "counts": {
             "requirements": len(plan.requirements),

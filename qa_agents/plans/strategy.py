@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from qa_agents.plans.schema import NOT_TESTED, PlannedSection, TestPlan
+from qa_agents.plans.wording import counted
 
 TO_ADD = "Not stated in the specification; to be added by whoever signs."
 
@@ -79,7 +80,8 @@ def _completion(plan: TestPlan) -> str:
 
 def _metrics(plan: TestPlan) -> str:
     return (
-        f"{len(plan.requirements)} requirements, {len(plan.items)} coverage items, {len(plan.cases)} cases; report cases run, "
+        f"{counted(len(plan.requirements), 'requirement')}, {counted(len(plan.items), 'coverage item')}, "
+        f"{counted(len(plan.cases), 'case')}; report cases run, "
         "passed, failed and blocked by requirement, and items exercised by technique."
     )
 

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from qa_agents.plans.schema import CoverageItem, Gap, Question, Requirement, Source, TestCase
 from qa_agents.plans.techniques import testable
-from qa_agents.plans.wording import cut
+from qa_agents.plans.wording import counted, cut
 
 
 class TraceRow(TypedDict):
@@ -54,7 +54,7 @@ def gaps(
         Gap(
             kind="question",
             ref=one.id,
-            why=f"Not answered, {len(one.blocks_cases)} cases wait for it: {cut(one.text, 120)}",
+            why=f"Not answered, {counted(len(one.blocks_cases), 'case waits', 'cases wait')} for it: {cut(one.text, 120)}",
         )
         for one in questions
         if one.answer is None and one.blocks_cases

@@ -102,6 +102,8 @@ class ReadFile(BaseModel):
     """What was odd or not read, one sentence each: never silent."""
     refused: str = ""
     """The one clear sentence why nothing was read; "" when it was."""
+    is_whole: bool = True
+    """False when something that should have been read was not: it is damaged, cut off, or larger than the limits."""
 
 
 class RunInfo(BaseModel):

@@ -4,20 +4,24 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from qa_agents.checkpoint.inbox import Inbox
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.checkpoint.policy import Reviewer
 from qa_agents.checkpoint.schema import Decision, Review
 from qa_agents.errors import ConflictError, NotFoundError, QAAgentsError, StoppedError, StorageError
+from qa_agents.runtime.drain import draining
 from qa_agents.runtime.lease import Leases
 from qa_agents.runtime.savers import DURABILITY, run_config
 from qa_agents.storage.artifacts import get_artifact
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database
+from qa_agents.storage.engine import Database, later
 from qa_agents.storage.tables import reports, runs
 
+RUN = update(runs).where(runs.c.run_id == bindparam("the_run"))
+"""Changes the run `the_run`; the other parameters name columns."""
+_REPORT = update(reports).where(reports.c.run_id == bindparam("the_run"))
 MAX_PASSES = 3
 """How often one call may find a run unfinished before its steps are begun anew, and then before it is called broken."""
 
@@ -51,38 +55,46 @@ class Desk:
         marked as failed-will-retry and the error is raised.
         """
         with self._leases.hold(run_id):
-            return self._drive(run_id, answer=None)
+            return self._drive(run_id, answer=None, last=True)
 
     def decide(self, decision: Decision, reviewer: Reviewer | None = None) -> Review:
         """Record a decision, then resume its run if that was the last one needed.
 
         Raises ConflictError when it cannot be taken, NotAllowedError when it is not this person's; nothing is changed then.
         """
-        review = self._inbox.find(decision.review_id)
+        review = self._inbox.find(decision.review_id, bare=True)
         with self._leases.hold(review.run_id):
-            self._check_still_asked(decision.review_id)
+            snapshot = self._check_still_asked(review)
             decided = self._inbox.decide(decision, reviewer)
             if decided.state == "decided":
-                self._drive(review.run_id, answer=decided)
+                self._drive(review.run_id, answer=decided, snapshot=snapshot, last=True)
         return decided
 
-    def _check_still_asked(self, review_id: str) -> None:
-        """Refuse an answer to a question that the graph no longer asks, and bring the run to what it asks now."""
-        review = self._inbox.find(review_id)
+    def _check_still_asked(self, review: Review) -> Any:
+        """Where the run stands; refuse an answer that the graph no longer asks for, and bring the run to what it asks now.
+
+        None when that is not known, because there is nothing to check or the run was driven meanwhile.
+        """
         if review.state not in ("pending", "deferred"):
-            return
+            return None
         snapshot = self._graph(review.kind).get_state(run_config(review.run_id))
         if any(_asks(interrupt, review) for interrupt in snapshot.interrupts):
-            return
+            return snapshot
+        if self._inbox.find(review.review_id, bare=True).state not in ("pending", "deferred"):
+            return None  # answered or replaced since it was read
         self._drive(review.run_id, answer=None)
-        if self._inbox.find(review_id).state in ("pending", "deferred"):
-            return  # it asks the same again, word for word
+        if self._inbox.find(review.review_id, bare=True).state in ("pending", "deferred"):
+            return None  # it asks the same again, word for word
         raise ConflictError(
-            f"{review_id} is no longer what its run waits for.",
+            f"{review.review_id} is no longer what its run waits for.",
             hint=f"`qa-agents review show {review.subject_id}` shows what waits now.",
         )
 
-    def _drive(self, run_id: str, answer: Review | None) -> Review | None:
+    def _drive(self, run_id: str, answer: Review | None, *, snapshot: Any = None, last: bool = False) -> Review | None:
+        """Take the run on until it is done or asks.
+
+        `snapshot`: where it stands, if that is known. `last`: the lease ends with what is written last.
+        """
         try:
             for number in range(2 * MAX_PASSES):
                 run = self._load(run_id)
@@ -93,8 +105,9 @@ class Desk:
                     # LangGraph's steps cannot be fenced: those that a worker left which lost its lease may lead nowhere. Begin
                     # them again: what was done is in our own rows and is not done twice; a person may be asked once more.
                     self._saver.delete_thread(run_id)
-                    answer = None
-                review = self._step(run, answer)
+                    answer = snapshot = None
+                review = self._step(run, answer, snapshot, last=last)
+                snapshot = None
                 if review is not None and review.state in ("pending", "deferred"):
                     return review
                 answer = review
@@ -103,26 +116,28 @@ class Desk:
             self._fail(run_id, error)
             raise
 
-    def _step(self, run: dict[str, Any], answer: Review | None) -> Review | None:
+    def _step(self, run: dict[str, Any], answer: Review | None, snapshot: Any, *, last: bool) -> Review | None:
         """Take the run one stretch further: from its start, from where it stopped, or with the answer it waits for."""
+        from langgraph.errors import GraphDrained
         from langgraph.types import Command
 
         graph, config = self._graph(run["kind"]), run_config(run["run_id"])
-        snapshot = graph.get_state(config)
-        if snapshot.interrupts:
-            review = answer or self._open_review(run, snapshot.interrupts[0])
+        if snapshot is None and self._saver.get_tuple(config) is not None:
+            snapshot = graph.get_state(config)
+        if snapshot is not None and snapshot.interrupts:
+            review = answer or self._open_review(run, snapshot.interrupts[0], last=last)
             if review.state == "superseded":
                 # A worker that lost its lease left these steps behind: what they ask is asked no more, so begin again.
-                with self._database.read() as connection:
+                with self._database.write(durable=False) as connection:
                     self._leases.refuse_stale(connection)
                 self._saver.delete_thread(run["run_id"])
                 return None
             if review.state != "decided" or review.decision is None:
                 return review
             if not _asks(snapshot.interrupts[0], review):
-                return self._open_review(run, snapshot.interrupts[0])
+                return self._open_review(run, snapshot.interrupts[0], last=last)
             given: Any = Command(resume={snapshot.interrupts[0].id: review.decision.model_dump(mode="json")})
-        elif snapshot.created_at is None:
+        elif snapshot is None:
             given = {
                 "run_id": run["run_id"],
                 "source": run["source"],
@@ -132,13 +147,21 @@ class Desk:
             }
         else:
             given = None
-        result = graph.invoke(given, config, durability=DURABILITY)
+        try:
+            result = graph.invoke(given, config, durability=DURABILITY, **draining())
+        except GraphDrained:
+            raise StoppedError(
+                "It was given up before it was finished.", hint="`qa-agents recover` goes on with it."
+            ) from None
         interrupts = result.get("__interrupt__", ()) if isinstance(result, dict) else ()
-        return self._open_review(run, interrupts[0]) if interrupts else None
+        return self._open_review(run, interrupts[0], last=last) if interrupts else None
 
-    def _open_review(self, run: dict[str, Any], interrupt: Any) -> Review:
-        """Ask a person; refused to a worker whose lease another one has taken, so that nothing is asked twice."""
-        with self._database.write() as connection:
+    def _open_review(self, run: dict[str, Any], interrupt: Any, *, last: bool) -> Review:
+        """Ask a person; refused to a worker whose lease another one has taken, so that nothing is asked twice.
+
+        Not flushed: what answers it is, and takes it along. A power loss before that may cost the question, which is asked anew.
+        """
+        with self._database.write(durable=False) as connection:
             self._leases.refuse_stale(connection)
             review = self._inbox.open(
                 connection,
@@ -150,10 +173,12 @@ class Desk:
             )
             if review.state in ("pending", "deferred"):
                 set_run_state(connection, run["run_id"], "waiting", self._now())
+                if last:
+                    self._leases.give_back(connection, run["run_id"])
         return review
 
     def _load(self, run_id: str) -> dict[str, Any]:
-        with self._database.read() as connection:
+        with self._database.single() as connection:
             row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
         if row is None:
             raise NotFoundError(f"There is no run {run_id}.")
@@ -208,8 +233,8 @@ def set_run_state(
     A failure counts as an attempt unless it was not `counted`, because a person had stopped it.
     """
     finished = {"finished_at": at} if state == "done" else {}
-    connection.execute(update(runs).where(runs.c.run_id == run_id).values(state=state, **finished))
+    later(connection, RUN, the_run=run_id, state=state, **finished)
     values: dict[str, Any] = {"state": report_state or state, "error": error, "changed_at": at}
     if state == "failed" and counted:
-        values["attempts"] = reports.c.attempts + 1
-    connection.execute(update(reports).where(reports.c.run_id == run_id).values(**values))
+        connection.execute(_REPORT.values(attempts=reports.c.attempts + 1), {"the_run": run_id})
+    later(connection, _REPORT, the_run=run_id, **values)

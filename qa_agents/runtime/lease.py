@@ -7,20 +7,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Text, bindparam, or_, select, update
+from sqlalchemy.sql import Executable
 
 from qa_agents.errors import ConflictError, QAAgentsError
-from qa_agents.storage.engine import Database, serialise
+from qa_agents.storage.engine import Database, dialect_of, later
 from qa_agents.storage.tables import leases
 
 LEASE_SECONDS = 300.0
 BEAT_SECONDS = LEASE_SECONDS / 5
 """A live worker renews so often that several renewals may fail before its lease runs out."""
 
-_held: ContextVar[Mapping[tuple[int, str], int]] = ContextVar("held", default=MappingProxyType({}))
-"""(database, name) to token, for the block that holds it and whatever it calls, in other threads too.
+
+@dataclass
+class _Held:
+    token: int
+    given_back: bool = False
+
+
+_held: ContextVar[Mapping[tuple[int, str], _Held]] = ContextVar("held", default=MappingProxyType({}))
+"""(database, name) to lease, for the block that holds it and whatever it calls, in other threads too.
 
 A context and not the process: two threads of one process must never take each other's token for their own.
 """
@@ -39,6 +49,9 @@ class Leases:
         self._now = now
         self._beat_seconds = beat_seconds
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._beating = threading.Condition()
+        self._alive: dict[str, int] = {}
+        self._heart: threading.Thread | None = None
 
     @contextlib.contextmanager
     def hold(self, name: str) -> Iterator[int]:
@@ -46,14 +59,20 @@ class Leases:
 
         It is renewed for as long as the block runs. Raises ConflictError when somebody else holds it.
         """
-        token = self._acquire(name)
-        reset = _held.set({**_held.get(), (id(self._database), name): token})
+        held = _Held(self._acquire(name))
+        reset = _held.set({**_held.get(), (id(self._database), name): held})
         try:
-            with self._beating(name, token):
-                yield token
+            self._beat_for(name, held.token)
+            yield held.token
+        except BaseException:
+            held.given_back = False  # what gave it back may not have been committed
+            raise
         finally:
             _held.reset(reset)
-            self._release(name, token)
+            with self._beating:
+                self._alive.pop(name, None)
+            if not held.given_back:
+                self._release(name, held.token)
 
     @contextlib.contextmanager
     def ensure(self, name: str) -> Iterator[int]:
@@ -67,16 +86,28 @@ class Leases:
 
     def token_of(self, name: str) -> int | None:
         """The token under which the calling block holds `name`, newest or not; None when it never took it."""
-        return _held.get().get((id(self._database), name))
+        held = _held.get().get((id(self._database), name))
+        return held.token if held else None
+
+    def give_back(self, connection: Connection, name: str) -> None:
+        """Let the calling block's lease end with the caller's transaction: the last thing that is written under it."""
+        held = _held.get().get((id(self._database), name))
+        if held is not None:
+            later(connection, _MINE, the_name=name, the_token=held.token, expires_at=0.0)
+            held.given_back = True
 
     def is_current(self, connection: Connection, name: str, token: int) -> bool:
-        """Whether this token is still the newest: ask inside the transaction that must not come from an old holder."""
-        return connection.execute(select(leases.c.token).where(leases.c.name == name)).scalar() == token
+        """Whether this token is still the newest: ask inside the transaction that must not come from an old holder.
+
+        Nobody takes the lease over before that transaction ends.
+        """
+        newest = select(leases.c.token).where(leases.c.name == name).with_for_update(read=True)
+        return connection.execute(newest).scalar() == token
 
     def refuse_stale(self, connection: Connection) -> None:
         """Raise ConflictError when the calling block lost one of the leases it took; ask first in whatever it writes."""
-        for (database, name), token in _held.get().items():
-            if database == id(self._database) and not self.is_current(connection, name, token):
+        for (database, name), held in _held.get().items():
+            if database == id(self._database) and not self.is_current(connection, name, held.token):
                 raise ConflictError(
                     f"{name} was taken over by another worker; this one wrote nothing more.",
                     hint="The other one goes on with it.",
@@ -84,52 +115,68 @@ class Leases:
 
     def renew(self, connection: Connection, name: str, token: int) -> bool:
         """Prolong the lease inside the caller's transaction; False, changing nothing, when the token is not the newest."""
-        mine = leases.c.name == name, leases.c.token == token, leases.c.expires_at > 0
-        lasting = self._now() + LEASE_SECONDS
-        return connection.execute(update(leases).where(*mine).values(expires_at=lasting)).rowcount == 1
+        mine = {"the_name": name, "the_token": token, "expires_at": self._now() + LEASE_SECONDS}
+        return connection.execute(_MINE.where(leases.c.expires_at > 0), mine).rowcount == 1
 
-    @contextlib.contextmanager
-    def _beating(self, name: str, token: int) -> Iterator[None]:
-        """Renew from a thread of its own while the block runs; a stopped or dead process stops renewing."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._beat, args=(name, token, ended), daemon=True, name=f"lease {name}")
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+    def _beat_for(self, name: str, token: int) -> None:
+        """Have the lease renewed from the thread that renews all of this object's; a stopped or dead process stops renewing."""
+        with self._beating:
+            self._alive[name] = token
+            if self._heart is None or not self._heart.is_alive():
+                self._heart = threading.Thread(target=self._beat, daemon=True, name="leases")
+                self._heart.start()
 
-    def _beat(self, name: str, token: int, ended: threading.Event) -> None:
-        while not ended.wait(self._beat_seconds):
-            try:
-                with self._database.write(durable=False) as connection:
-                    if not self.renew(connection, name, token):
-                        return
-            except QAAgentsError:
-                continue  # the database is locked or full just now: the next beat tries again
+    def _beat(self) -> None:
+        """Renew what is held every `beat_seconds`, until nothing was held for as long."""
+        while True:
+            with self._beating:
+                self._beating.wait(self._beat_seconds)
+                alive = dict(self._alive)
+                if not alive:
+                    self._heart = None
+                    return
+            for name, token in alive.items():
+                # The database may be locked or full just now: the next beat tries again.
+                with contextlib.suppress(QAAgentsError), self._database.write(durable=False) as connection:
+                    self.renew(connection, name, token)
 
     def _acquire(self, name: str) -> int:
-        with self._database.write(durable=False) as connection:
-            serialise(connection, f"lease:{name}")
-            row = connection.execute(select(leases).where(leases.c.name == name)).first()
-            values = {"holder": self._holder, "expires_at": self._now() + LEASE_SECONDS}
-            if row is None:
-                connection.execute(insert(leases).values(name=name, token=1, **values))
-                return 1
-            if row.expires_at > self._now() and not is_dead(row.holder):
-                raise ConflictError(
-                    f"{name} is being worked on by another process ({row.holder}).", hint="Repeat when it has finished."
-                )
-            token = int(row.token) + 1
-            connection.execute(update(leases).where(leases.c.name == name).values(token=token, **values))
+        token = self._take(name)
+        if token is not None:
             return token
+        with self._database.single() as connection:
+            holder = connection.execute(select(leases.c.holder).where(leases.c.name == name)).scalar() or ""
+        token = self._take(name, left_by=holder) if is_dead(holder) else None
+        if token is None:
+            raise ConflictError(
+                f"{name} is being worked on by another process ({holder}).", hint="Repeat when it has finished."
+            )
+        return token
+
+    def _take(self, name: str, left_by: str | None = None) -> int | None:
+        """Take the lease where nobody holds it, or where `left_by` does; the new token, None when it is somebody else's."""
+        now = self._now()
+        given = {"name": name, "token": 1, "holder": self._holder, "expires_at": now + LEASE_SECONDS}
+        statement = _taking(self._database.dialect)
+        with self._database.single() as connection:
+            return connection.execute(statement, {**given, "now": now, "left_by": left_by}).scalar()
 
     def _release(self, name: str, token: int) -> None:
-        with self._database.write(durable=False) as connection:
-            connection.execute(
-                update(leases).where(leases.c.name == name, leases.c.token == token).values(expires_at=0.0)
-            )
+        with self._database.single() as connection:
+            connection.execute(_MINE, {"the_name": name, "the_token": token, "expires_at": 0.0})
+
+
+_MINE = update(leases).where(leases.c.name == bindparam("the_name"), leases.c.token == bindparam("the_token"))
+
+
+@cache
+def _taking(dialect: str) -> Executable:
+    new = dialect_of(dialect).insert(leases)
+    given = {"token": leases.c.token + 1, "holder": new.excluded.holder, "expires_at": new.excluded.expires_at}
+    free = or_(leases.c.expires_at <= bindparam("now"), leases.c.holder == bindparam("left_by", type_=Text))
+    taking = new.on_conflict_do_update(index_elements=[leases.c.name], set_=given, where=free)
+    statement: Executable = taking.returning(leases.c.token)
+    return statement
 
 
 def is_dead(holder: str) -> bool:

@@ -2,11 +2,11 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
 
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, QAAgentsError, UnavailableError
@@ -14,13 +14,14 @@ from qa_agents.runtime.lease import Leases
 from qa_agents.runtime.stuck import STUCK_SECONDS, Stuck, find_stuck
 from qa_agents.runtime.switch import Stop, refusal, stop_in_force
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database, insert_new
+from qa_agents.storage.engine import Database, later
 from qa_agents.storage.tables import actions as table
 from qa_agents.trackers.protocol import Tracker
 from qa_agents.trackers.schema import Action, Applied, Effects
 
 MAX_ATTEMPTS = 5
 """How often an action is tried without an answer; the next attempt only looks whether it is there, and else fails it."""
+_ACTION = update(table).where(table.c.key == bindparam("the_key"))
 OPEN = ("planned", "trying", "dropped")
 """States of an action that may still be made."""
 
@@ -44,6 +45,8 @@ class Claim:
     intent: Intent
     attempt: int
     last_error: str | None
+    last: bool
+    """Nothing else is open."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,15 @@ class Answer:
 
     intent: Intent
     applied: Applied | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How an action stands."""
+
+    state: str
+    attempts: int = 0
     error: str | None = None
 
 
@@ -84,8 +96,7 @@ class Outbox:
             if self._is_changed(intents, seen_version):
                 self._drop(run_id, token, intents)
                 return Effects(status="changed")
-            self._work(run_id, token, intents)
-            return self._effects(intents)
+            return self._effects(self._work(run_id, token, intents))
 
     def take_back(self, run_id: str, key: str, inverse: Action, by: str, *, while_stopped: bool = False) -> bool:
         """Make the inverse of the done action `key`; False when the tracker refused it, because something else stands there.
@@ -168,37 +179,47 @@ class Outbox:
             with self._fenced(run_id, token) as connection:
                 self._close(connection, intents, "dropped", "The issue had changed since it was decided.")
 
-    def _work(self, run_id: str, token: int, intents: Sequence[Intent]) -> None:
-        """Make every intent that is still open: per action one tracker call and one transaction, and one before the first."""
-        step = self._advance(run_id, token, intents, None) if intents else None
+    def _work(self, run_id: str, token: int, intents: Sequence[Intent]) -> dict[str, _Standing]:
+        """Make every intent that is still open, and say how each, by key, stands then.
+
+        Per action one tracker call and one transaction, and one before the first. The one after the last is not flushed: it only
+        writes down what the tracker shows, and a power loss before the next flush is made good like a lost answer, by looking.
+        """
+        step: Claim | Stop | dict[str, _Standing] = {}
+        if intents:
+            step = self._advance(run_id, token, intents, None)
         while isinstance(step, Claim):
-            step = self._advance(run_id, token, intents, self._ask(run_id, token, step))
-        if step is not None:
+            step = self._advance(run_id, token, intents, self._ask(run_id, token, step), durable=not step.last)
+        if isinstance(step, Stop):
             raise refusal(step)
+        return step
 
     def _advance(
-        self, run_id: str, token: int, intents: Sequence[Intent], answer: Answer | None
-    ) -> Claim | Stop | None:
+        self, run_id: str, token: int, intents: Sequence[Intent], answer: Answer | None, *, durable: bool = True
+    ) -> Claim | Stop | dict[str, _Standing]:
         """In one transaction: check the fence, write down the answer (at first: the plan), and claim the next open action.
 
-        Returns the claim, the stop that forbids it, or None when nothing is open.
+        Returns the claim, the stop that forbids it, or how every intent stands when nothing is open.
         """
-        with self._fenced(run_id, token) as connection:
+        with self._fenced(run_id, token, durable=durable) as connection:
+            rows = {row.key: row for row in connection.execute(select(table).where(_among(intents)))}
+            standing = {intent.key: _standing(rows.get(intent.key)) for intent in intents}
+            if answer is not None:
+                standing[answer.intent.key] = _Standing("done" if answer.applied else "failed", error=answer.error)
+            open_ = [intent for intent in intents if standing[intent.key].state in OPEN]
+            stop = stop_in_force(connection) if open_ else None
             if answer is None:
-                self._plan(connection, run_id, intents)
+                self._plan(connection, run_id, [intent for intent in intents if intent.key not in rows], intents)
             else:
                 self._settle(connection, answer)
-            open_ = select(table).where(_among(intents), table.c.state.in_(OPEN)).order_by(table.c.position)
-            row = connection.execute(open_.limit(1)).first()
-            if row is None:
-                return None
-            intent = next(intent for intent in intents if intent.key == row.key)
-            stop = stop_in_force(connection)
-            if stop is not None and not intent.while_stopped:
+            if not open_:
+                return standing
+            if stop is not None and not open_[0].while_stopped:
                 return stop
-            values = {"state": "trying", "attempts": row.attempts + 1, "tried_at": self._now()}
-            connection.execute(update(table).where(table.c.key == row.key).values(**values))
-            return Claim(intent, attempt=row.attempts + 1, last_error=row.error)
+            at = standing[open_[0].key]
+            values = {"state": "trying", "attempts": at.attempts + 1, "tried_at": self._now()}
+            later(connection, _ACTION, the_key=open_[0].key, **values)
+            return Claim(open_[0], attempt=at.attempts + 1, last_error=at.error, last=len(open_) == 1)
 
     def _ask(self, run_id: str, token: int, claim: Claim) -> Answer:
         """Make the change. A repetition is safe: the tracker looks for the key before it writes."""
@@ -216,9 +237,9 @@ class Outbox:
             raise
 
     @contextlib.contextmanager
-    def _fenced(self, run_id: str, token: int) -> Iterator[Connection]:
+    def _fenced(self, run_id: str, token: int, *, durable: bool = True) -> Iterator[Connection]:
         """A write transaction of the run's current holder, whose lease it prolongs; a former holder is refused."""
-        with self._database.write() as connection:
+        with self._database.write(durable=durable) as connection:
             if not self._leases.renew(connection, run_id, token):
                 raise ConflictError(
                     f"{run_id} was taken over by another worker; this one wrote nothing more.",
@@ -226,21 +247,19 @@ class Outbox:
                 )
             yield connection
 
-    def _plan(self, connection: Connection, run_id: str, intents: Sequence[Intent]) -> None:
-        for position, intent in enumerate(intents):
-            insert_new(
-                connection,
-                table,
-                "key",
-                key=intent.key,
-                run_id=run_id,
-                target=intent.action.target,
-                position=position,
-                body=intent.action.model_dump(mode="json"),
-                state="planned",
-                planned_at=self._now(),
-                undoes=intent.undoes,
-            )
+    def _plan(self, connection: Connection, run_id: str, fresh: Sequence[Intent], intents: Sequence[Intent]) -> None:
+        for intent in fresh:
+            row = {
+                "key": intent.key,
+                "run_id": run_id,
+                "target": intent.action.target,
+                "position": intents.index(intent),
+                "body": intent.action.model_dump(mode="json"),
+                "state": "planned",
+                "planned_at": self._now(),
+                "undoes": intent.undoes,
+            }
+            later(connection, insert(table), **row)
 
     def _settle(self, connection: Connection, answer: Answer) -> None:
         intent, applied = answer.intent, answer.applied
@@ -262,7 +281,7 @@ class Outbox:
             "error": answer.error,
             "done_at": self._now(),
         }
-        connection.execute(update(table).where(table.c.key == intent.key).values(**values))
+        later(connection, _ACTION, the_key=intent.key, **values)
         if intent.undoes is None:
             self._ledger.append(
                 connection, "action_done" if applied else "action_failed", target, **told, error=answer.error
@@ -278,16 +297,18 @@ class Outbox:
         still_open = _among(intents), table.c.state.in_(OPEN)
         connection.execute(update(table).where(*still_open).values(state=state, error=why, done_at=self._now()))
 
-    def _effects(self, intents: Sequence[Intent]) -> Effects:
-        with self._database.read() as connection:
-            rows = {row.key: row for row in connection.execute(select(table).where(_among(intents)))}
+    def _effects(self, standing: Mapping[str, _Standing]) -> Effects:
         effects = Effects(status="done")
-        for key in (intent.key for intent in intents):
-            if rows[key].state == "done":
+        for key, at in standing.items():
+            if at.state == "done":
                 effects.done.append(key)
             else:
-                effects.failed[key] = rows[key].error or "It was undone."
+                effects.failed[key] = at.error or "It was undone."
         return effects
+
+
+def _standing(row: Row[Any] | None) -> _Standing:
+    return _Standing("planned") if row is None else _Standing(row.state, row.attempts, row.error)
 
 
 def action_key(run_id: str, action: Action, seen_version: str | None) -> str:

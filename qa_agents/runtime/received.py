@@ -13,7 +13,7 @@ from qa_agents.checkpoint.schema import ReportState
 from qa_agents.incidents.intake import ReceivedReport
 from qa_agents.storage.artifacts import put_artifact, sha256_hex
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database
+from qa_agents.storage.engine import Database, later
 from qa_agents.storage.tables import ledger as ledger_table
 from qa_agents.storage.tables import reports, reviews, runs
 
@@ -95,17 +95,17 @@ class Received:
         report_id = cast(Any, received.report).id
         version = row.version + 1 if row else 1
         run_id = f"{kind}-{digest_of([source, report_id, received.raw_sha256, version])[:12]}"
-        connection.execute(
-            insert(runs).values(
-                run_id=run_id,
-                kind=kind,
-                source=source,
-                subject_id=report_id,
-                input_sha256=input_sha,
-                state="received",
-                options=options,
-                started_at=self._now(),
-            )
+        later(
+            connection,
+            insert(runs),
+            run_id=run_id,
+            kind=kind,
+            source=source,
+            subject_id=report_id,
+            input_sha256=input_sha,
+            state="received",
+            options=options,
+            started_at=self._now(),
         )
         values = {
             "raw_sha256": received.raw_sha256,
@@ -117,9 +117,7 @@ class Received:
             "changed_at": self._now(),
         }
         if row is None:
-            connection.execute(
-                insert(reports).values(source=source, report_id=report_id, received_at=self._now(), **values)
-            )
+            later(connection, insert(reports), source=source, report_id=report_id, received_at=self._now(), **values)
         else:
             self._inbox.supersede(connection, report_id, by=run_id)
             connection.execute(

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from qa_agents.checkpoint.ledger import Ledger
-from qa_agents.runtime.desk import set_run_state
+from qa_agents.runtime.desk import RUN, set_run_state
 from qa_agents.runtime.lease import Leases
 from qa_agents.storage.artifacts import put_artifact
-from qa_agents.storage.engine import Database
+from qa_agents.storage.engine import Database, later
 from qa_agents.storage.tables import runs
 
 
@@ -32,12 +32,12 @@ class Recorder:
                 select(runs.c.outcome_sha256, runs.c.subject_id).where(runs.c.run_id == run_id)
             ).one()
             if row.outcome_sha256 != sha:
-                connection.execute(update(runs).where(runs.c.run_id == run_id).values(outcome_sha256=sha))
+                later(connection, RUN, the_run=run_id, outcome_sha256=sha)
                 self._ledger.append(connection, event, row.subject_id, run_id=run_id, document=sha, **summary)
         return sha
 
     def finish(self, run_id: str, report_state: str, **summary: Any) -> None:
-        """Mark the run done and its report as `decided` or `asked`."""
+        """Mark the run done and its report as `decided` or `asked`: the last that its worker writes, whose lease ends with it."""
         with self._database.write() as connection:
             self._leases.refuse_stale(connection)
             row = connection.execute(select(runs.c.state, runs.c.subject_id).where(runs.c.run_id == run_id)).one()
@@ -45,3 +45,4 @@ class Recorder:
                 return
             set_run_state(connection, run_id, "done", self._now(), report_state=report_state)
             self._ledger.append(connection, "recorded", row.subject_id, run_id=run_id, state=report_state, **summary)
+            self._leases.give_back(connection, run_id)

@@ -18,6 +18,7 @@ from qa_agents.checkpoint.inbox import PENDING, Inbox
 from qa_agents.checkpoint.ledger import Ledger, redact_in
 from qa_agents.errors import ConflictError, ErasedError, NotFoundError, QAAgentsError
 from qa_agents.incidents.store import IncidentStore
+from qa_agents.llm.kept import forget_answers
 from qa_agents.runtime.desk import set_run_state
 from qa_agents.runtime.erased import erased_action, erased_applied, erased_decision, erased_shown
 from qa_agents.runtime.lease import Leases
@@ -110,6 +111,7 @@ class Redactor:
         result.reviews = _erase_reviews(connection, report_id)
         result.actions = _erase_actions(connection, report_id)
         result.memory = self._around.store.erase_in(connection, report_id)
+        forget_answers(connection)
         connection.execute(
             update(reports)
             .where(reports.c.report_id == report_id, reports.c.error.is_not(None))

@@ -2,11 +2,13 @@
 
 import contextlib
 import functools
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.engine import make_url
 
@@ -19,6 +21,8 @@ WAIT_SECONDS = 15.0
 """How long to wait for a lock or a connection before saying so."""
 PAUSED_SECONDS = 60.0
 """A PostgreSQL transaction in which nothing happens for so long is ended: a worker that was paused in it must not block all."""
+REST_SECONDS = 30.0
+"""A connection to a server that was idle for longer is asked whether it still lives."""
 POOL_SIZE = 4
 """LangGraph writes a step's results from threads beside the one that runs it."""
 _SETUP_LOCK = 7_302
@@ -29,8 +33,8 @@ def open_saver(target: Path | str) -> Any:
     """A LangGraph saver in its own SQLite file (a Path), or in a PostgreSQL database (an URL as SQLAlchemy writes it).
 
     Steps are not flushed one by one: they survive kill -9, and a power loss may take the last ones, which a run then repeats.
-    Decisions, actions and the ledger are in the main database, which is flushed on every commit. Raises StorageError, here and
-    in every operation of the saver.
+    Decisions, claims of actions and the ends of runs are in the main database, flushed before anything follows from them.
+    Raises StorageError, here and in every operation of the saver.
     """
     saver = _sqlite_saver(target) if isinstance(target, Path) else _postgres_saver(target)
     for name in _OPERATIONS:
@@ -94,10 +98,12 @@ def _postgres_saver(url: str) -> Any:
         raise StorageError(
             "Support for PostgreSQL is not installed.", hint="Install it with `pip install 'qa-agents[postgres]'`."
         ) from None
+    rest = _Rest(ConnectionPool.check_connection)
     pool: Any = ConnectionPool(
         make_url(url).set(drivername="postgresql").render_as_string(hide_password=False),
         kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
-        check=ConnectionPool.check_connection,
+        check=rest.check,
+        reset=rest.begin,
         configure=_unhurried,
         min_size=1,
         max_size=POOL_SIZE,
@@ -115,6 +121,23 @@ def _postgres_saver(url: str) -> Any:
             hint="Check the database_url setting, and that the server runs.",
         ) from None
     return PostgresSaver(pool)
+
+
+class _Rest:
+    """Asks a connection whether it lives when it was idle for REST_SECONDS: each time would double what a step costs."""
+
+    def __init__(self, ask: Callable[[Any], None]) -> None:
+        self._ask = ask
+        self._since: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    def begin(self, connection: Any) -> None:
+        """It is given back."""
+        self._since[connection] = time.monotonic()
+
+    def check(self, connection: Any) -> None:
+        """It is wanted. Raises the driver's error when it is dead."""
+        if time.monotonic() - self._since.get(connection, -math.inf) > REST_SECONDS:
+            self._ask(connection)
 
 
 def _unhurried(connection: Any) -> None:

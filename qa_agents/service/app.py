@@ -1,7 +1,8 @@
 """The FastAPI application, put together: hooks, health, numbers, and a page that lists them."""
 
+import asyncio
 import contextlib
-import html
+import logging
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -29,19 +30,20 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"description": "The body is too large."},
     503: {"description": "Come back later (Retry-After)."},
 }
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-}
+ROUTING_SECONDS = 60.0
+"""How often overdue reviews are handed on."""
+
+log = logging.getLogger(__name__)
 
 
 def build_app(workspace: "Workspace") -> "FastAPI":
     """The application over one workspace, which stays the caller's to close."""
     from fastapi import FastAPI, Request
     from starlette.concurrency import run_in_threadpool
-    from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+    from starlette.responses import JSONResponse, PlainTextResponse, Response
 
     from qa_agents.service.pages import Pages
+    from qa_agents.service.web import Headed
 
     metrics = Metrics()
     settings = workspace.settings
@@ -51,9 +53,11 @@ def build_app(workspace: "Workspace") -> "FastAPI":
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         writer.start()
+        routing = asyncio.create_task(_route_overdue(workspace))
         try:
             yield
         finally:
+            routing.cancel()
             await run_in_threadpool(writer.stop)
 
     # No docs_url: the page that comes with FastAPI loads its script from elsewhere.
@@ -104,13 +108,27 @@ def build_app(workspace: "Workspace") -> "FastAPI":
             return PlainTextResponse(str(error), status_code=503)
         return PlainTextResponse(said, media_type="text/plain; version=0.0.4")
 
-    app.include_router(Pages(workspace, secure=settings.https).router())
+    pages = Pages(workspace, secure=settings.https)
+    app.router.routes.extend(pages.routes())
+    app.add_middleware(Headed, https=settings.https)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> Response:
-        return HTMLResponse(_page(app.openapi()), headers=_PAGE_HEADERS)
+    def docs() -> Response:
+        return pages.operations(app.openapi())
 
     return app
+
+
+async def _route_overdue(workspace: "Workspace") -> None:
+    """Hand on what nobody decided in time, now and then; time never approves anything."""
+    from starlette.concurrency import run_in_threadpool
+
+    while True:
+        try:
+            await run_in_threadpool(workspace.inbox.route_overdue)
+        except QAAgentsError as error:
+            log.warning("overdue reviews could not be handed on: %s", error)
+        await asyncio.sleep(ROUTING_SECONDS)
 
 
 def _response(answer: Answer) -> "Response":
@@ -118,20 +136,3 @@ def _response(answer: Answer) -> "Response":
 
     headers = {"Retry-After": str(RETRY_AFTER)} if answer.status == 503 else None
     return JSONResponse({"status": answer.said}, status_code=answer.status, headers=headers)
-
-
-def _page(schema: dict[str, Any]) -> str:
-    """The operations as one HTML page that needs nothing from elsewhere."""
-    rows = "".join(
-        f"<tr><td>{html.escape(method.upper())}<td><code>{html.escape(path)}</code><td>{html.escape(what.get('summary', ''))}"
-        f"<td>{html.escape(', '.join(sorted(what.get('responses', {}))))}"
-        for path, methods in schema["paths"].items()
-        for method, what in methods.items()
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        "<title>qa-agents API</title><style>body{font:1rem sans-serif;margin:2rem;color-scheme:light dark}"
-        "td,th{padding:.3rem .8rem;text-align:left}</style><h1>qa-agents API</h1>"
-        '<p>Machine-readable: <a href="/openapi.json">openapi.json</a></p>'
-        f"<table><tr><th>Method<th>Path<th>What<th>Answers</tr>{rows}</table></html>"
-    )

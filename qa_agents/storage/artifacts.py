@@ -3,11 +3,13 @@
 import hashlib
 import time
 import zlib
+from functools import cache
 
 from sqlalchemy import Connection, select, update
+from sqlalchemy.sql import Executable
 
 from qa_agents.errors import ErasedError, NotFoundError
-from qa_agents.storage.engine import insert_new
+from qa_agents.storage.engine import dialect_of, later
 from qa_agents.storage.tables import artifacts
 
 ERASED = "erased"
@@ -23,10 +25,18 @@ def put_artifact(connection: Connection, body: bytes, media_type: str = "applica
     """Store `body` (compressed) unless it is there already; return its SHA-256. One that was erased comes back."""
     digest = sha256_hex(body)
     values = {"media_type": media_type, "size": len(body), "body": zlib.compress(body, level=3)}
-    if not insert_new(connection, artifacts, "sha256", sha256=digest, created_at=time.time(), **values):
-        erased = artifacts.c.sha256 == digest, artifacts.c.media_type == ERASED
-        connection.execute(update(artifacts).where(*erased).values(**values))
+    later(connection, _put(connection.dialect.name), sha256=digest, created_at=time.time(), **values)
     return digest
+
+
+@cache
+def _put(dialect: str) -> Executable:
+    new = dialect_of(dialect).insert(artifacts)
+    kept = {name: new.excluded[name] for name in ("media_type", "size", "body")}
+    statement: Executable = new.on_conflict_do_update(
+        index_elements=[artifacts.c.sha256], set_=kept, where=artifacts.c.media_type == ERASED
+    )
+    return statement
 
 
 def get_artifact(connection: Connection, sha256: str) -> bytes:

@@ -6,12 +6,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql import Executable
 
 from qa_agents.errors import StorageError
 from qa_agents.storage import migrations
@@ -45,10 +47,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading one unchanging picture; nothing written through it is kept."""
-        options = (
-            {"isolation_level": "REPEATABLE READ"} if self.dialect == "postgresql" else {}
-        )  # SQLite knows no other
-        with _mapped(), self._engine.connect().execution_options(**options) as connection:
+        with _mapped(), self._engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -58,14 +57,18 @@ class Database:
         Not `durable`: it survives a crash of the process, and a power loss only together with a later durable one. Enough for
         what means nothing once every process is gone, as leases do.
         """
-        options = {"qa_write": True, "qa_durable": durable}
+        options = {"qa_write": True, "qa_durable": durable, "qa_waiting": []}
         with _mapped(), self._engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
+            _send_waiting(connection, commit=True)
 
     @contextlib.contextmanager
-    def upkeep(self) -> Iterator[Connection]:
-        """A connection outside every transaction, for what a server does in none; each statement stands for itself."""
-        with _mapped(), self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    def single(self) -> Iterator[Connection]:
+        """A connection outside every transaction: each statement stands for itself, and none is flushed.
+
+        Half the cost of `read` where one statement sees all there is to see, and of `write` where one checks what it changes.
+        """
+        with _mapped(), self._engine.connect().execution_options(qa_single=True) as connection:
             yield connection
 
     def close(self) -> None:
@@ -109,10 +112,49 @@ def next_values(connection: Connection, name: str, count: int = 1) -> range:
     return range(taken + 1, taken + count + 1)
 
 
+def later(connection: Connection, statement: Executable, /, **values: object) -> None:
+    """Execute a statement, with these parameters, whose result nobody needs: before the next one, or with the commit.
+
+    Within `Database.write`. PostgreSQL gets all that wait in one message, with the commit; what is wrong with one is raised then.
+    """
+    waiting = connection.get_execution_options().get("qa_waiting")
+    if waiting is None or connection.dialect.name != "postgresql":
+        connection.execute(statement, values)
+    else:
+        waiting.append((statement, values))
+
+
+def _send_waiting(connection: Connection, *, commit: bool = False) -> None:
+    waiting = connection.get_execution_options().get("qa_waiting")
+    if not waiting:
+        return
+    statements = list(waiting)
+    waiting.clear()
+    raw = _driver(connection)
+    with raw.pipeline():
+        for statement, values in statements:
+            connection.execute(statement, values)
+        if commit:
+            raw.execute("COMMIT")
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def dialect_of(name: str) -> Any:
+    """SQLAlchemy's module for `sqlite` or `postgresql`: its `insert` knows ON CONFLICT, in the same words on both."""
+    return postgresql if name == "postgresql" else sqlite
+
+
 def insert_new(connection: Connection, table: Table, unique: str, /, **values: object) -> bool:
     """Insert one row unless its `unique` column's value is there already; whether it was inserted."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(**values).on_conflict_do_nothing(index_elements=[unique])
+    statement = (
+        dialect_of(connection.dialect.name)
+        .insert(table)
+        .values(**values)
+        .on_conflict_do_nothing(index_elements=[unique])
+    )
     # Without the option the count of an INSERT is not read from every driver.
     return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount > 0
 
@@ -135,7 +177,7 @@ def _postgres_engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.drivername in ("postgres", "postgresql"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed)
+        engine = create_engine(parsed, isolation_level="AUTOCOMMIT")  # BEGIN is ours to say, with what belongs to it
     except (ArgumentError, ModuleNotFoundError) as error:
         missing = isinstance(error, ModuleNotFoundError)
         raise StorageError(
@@ -161,17 +203,39 @@ def _postgres_engine(url: str) -> Engine:
         if not alive:
             raise DisconnectionError
 
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        connection.execute("SET synchronous_commit = off")  # what must be flushed says so in its transaction
+        connection.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_MS}ms'")
+
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
+        if options.get("qa_single", False):
+            return
+        statement = "BEGIN ISOLATION LEVEL REPEATABLE READ"
         if options.get("qa_write", False):
             flush = "on" if options.get("qa_durable", True) else "off"
-            connection.exec_driver_sql(
-                f"SELECT set_config('lock_timeout', '{BUSY_TIMEOUT_MS}', true), "
+            statement = (
+                f"BEGIN; SELECT set_config('lock_timeout', '{BUSY_TIMEOUT_MS}', true), "
                 f"set_config('idle_in_transaction_session_timeout', '{_PAUSED_MS}', true), "
                 f"set_config('synchronous_commit', '{flush}', true), "
                 f"pg_advisory_xact_lock({_ADVISORY_SPACE}, {_WRITERS})"
             )
+        raw = _driver(connection)
+        try:
+            raw.execute(statement, prepare=False)  # one message; a prepared statement could not hold two
+        except engine.dialect.loaded_dbapi.Error:
+            if raw.closed:
+                engine.dispose(close=False)  # the server went away: the other connections are as dead
+            raise
+
+    @event.listens_for(engine, "before_execute")
+    def _first_what_waits(
+        connection: Connection, _statement: object, _many: object, _one: object, options: Any
+    ) -> None:
+        if not options.get("qa_unrelated", False):
+            _send_waiting(connection)
 
     return engine
 
@@ -198,7 +262,9 @@ def _sqlite_engine(path: Path) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if options.get("qa_write", False):
+        if options.get("qa_single", False):
+            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+        elif options.get("qa_write", False):
             flush = "FULL" if options.get("qa_durable", True) else "NORMAL"
             connection.exec_driver_sql(f"PRAGMA synchronous={flush}")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -226,16 +292,19 @@ _SENTENCES = (
 def _mapped() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        raise _storage_error(error) from error
     except DBAPIError as error:
-        if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
+        damaged = isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError)
+        if isinstance(error, OperationalError) or damaged:
+            raise _storage_error(error.orig or error) from error
+        raise
+    except Exception as error:
+        if type(error).__module__.startswith("psycopg"):  # from what went past SQLAlchemy
             raise _storage_error(error) from error
         raise
 
 
-def _storage_error(error: DBAPIError) -> StorageError:
-    said = str(error.orig).splitlines()[0] if error.orig else str(error)
+def _storage_error(error: BaseException) -> StorageError:
+    said = (str(error).splitlines() or [type(error).__name__])[0]
     for sign, sentence, hint in _SENTENCES:
         if sign in said.lower():
             return StorageError(sentence, hint=hint)

@@ -44,7 +44,7 @@ def compact(database: Database) -> None:
                     raw.execute("VACUUM").close()
                     raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
         else:
-            with database.upkeep() as connection:
+            with database.single() as connection:
                 connection.exec_driver_sql(f"VACUUM {', '.join(metadata.tables)}")
     except (DBAPIError, sqlite3.Error) as error:
         said = (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy import Connection, Table, inspect, text, update
 from sqlalchemy.schema import CreateColumn
 
 from qa_agents.errors import StorageError
@@ -46,6 +46,29 @@ def m006_intake_and_jobs(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
+def m007_test_runs(connection: Connection) -> None:
+    """Add the store of test runs, packed."""
+    tables.metadata.create_all(connection)
+
+
+def m008_listed_reviews(connection: Connection) -> None:
+    """Let lists of reviews be sorted and filtered without opening what each of them shows."""
+    table = tables.reviews
+    for name in ("gate", "rules", "deadline"):
+        _add_column(connection, table, name)
+    due = table.c.opened_at + 3600.0 * table.c.requires["sla_hours"].as_float()
+    said = {name: table.c.shown[name].as_string() for name in ("gate", "rules")}
+    connection.execute(update(table).values(**said, deadline=due))
+    for index in table.indexes:
+        if index.name == "reviews_listed":
+            index.create(connection, checkfirst=True)
+
+
+def m009_model_calls(connection: Connection) -> None:
+    """Add what language models took, and what they answered."""
+    tables.metadata.create_all(connection)
+
+
 def _add_column(connection: Connection, table: Table, name: str) -> None:
     """Add one column to an existing table, unless a newer `create_all` made it already."""
     if name in {column["name"] for column in inspect(connection).get_columns(table.name)}:
@@ -61,6 +84,9 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m004_claimed_and_undone,
     m005_plan_decisions,
     m006_intake_and_jobs,
+    m007_test_runs,
+    m008_listed_reviews,
+    m009_model_calls,
 )
 CURRENT = len(MIGRATIONS)
 

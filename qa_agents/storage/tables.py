@@ -1,5 +1,8 @@
 """Every table, once: the same definition serves SQLite and PostgreSQL."""
 
+import json
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -18,6 +21,23 @@ from sqlalchemy import (
 metadata = MetaData()
 _Big = BigInteger().with_variant(Integer, "sqlite")
 """SQLite autoincrements only INTEGER keys, which are 64 bits wide there."""
+
+
+def _of_shown(name: str) -> Any:
+    """A column default: what `shown` says under this name, a list as JSON text."""
+
+    def value(context: Any) -> str | None:
+        found = (context.get_current_parameters().get("shown") or {}).get(name)
+        return found if found is None or isinstance(found, str) else json.dumps(found)
+
+    return value
+
+
+def _deadline(context: Any) -> float | None:
+    given = context.get_current_parameters()
+    hours = (given.get("requires") or {}).get("sla_hours")
+    return None if hours is None else float(given["opened_at"]) + 3600.0 * float(hours)
+
 
 # Moments are stored as seconds since the epoch, UTC: comparable, sortable and alike on both engines.
 
@@ -124,10 +144,14 @@ reviews = Table(
     Column("assigned_to", Text),
     Column("routed_at", Float),
     Column("seeded", JSON),
+    Column("gate", String(12), default=_of_shown("gate")),
+    Column("rules", Text, default=_of_shown("rules")),
+    Column("deadline", Float, default=_deadline),
     UniqueConstraint("run_id", "interrupt_id"),
 )
 """`form`: approval, signoff or question; `requires`: what the policy demanded when it was opened (quorum, roles, proposer);
-`assigned_to`: whom it was delegated or re-routed to; `seeded`: for a canary, what a careful reviewer must do."""
+`assigned_to`: whom it was delegated or re-routed to; `seeded`: for a canary, what a careful reviewer must do. For lists, `gate`,
+`rules` (JSON text) and `deadline` (opening plus the policy's hours; quiet hours come on top) repeat `shown` and `requires`."""
 
 decisions = Table(
     "decisions",
@@ -247,6 +271,67 @@ jobs = Table(
 )
 """The queue: `state` is todo, doing, done, merged (into an earlier one that still waited), dead or dropped."""
 
+result_runs = Table(
+    "result_runs",
+    metadata,
+    Column("pk", _Big, primary_key=True, autoincrement=True),
+    Column("run_id", Text, nullable=False, unique=True),
+    Column("digest", String(64), nullable=False),
+    Column("commit_id", Text, nullable=False, index=True),
+    Column("branch", Text, nullable=False, index=True),
+    Column("environment", Text, nullable=False),
+    Column("at", Float, nullable=False, index=True),
+    Column("added_at", Float, nullable=False),
+    Column("counts", JSON, nullable=False),
+    Column("is_green", Integer, nullable=False),
+    Column("pinned", Text, nullable=False, server_default=""),
+    Column("body", JSON, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+    Column("red", LargeBinary, nullable=False),
+    Column("rest", LargeBinary, nullable=False),
+    Column("outputs", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Sets of test results, one row each. `packed` is the table of every result (test key, outcome, time); `red` has what the
+failures say, `rest` what else is known of single results, `outputs` the scored outputs (zlib; see results/packing.py). `at` is when
+it ran, or was added where that is unknown; `pinned` says why it must not be pruned, "" if it may."""
+
+result_tests = Table(
+    "result_tests",
+    metadata,
+    Column("key", _Big, primary_key=True, autoincrement=True),
+    Column("digest", String(32), nullable=False, unique=True),
+    Column("suite", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Every test that any run knows, once: runs hold its `key` only. `digest` is that of suite and name, which may be too long to index."""
+
+Index(
+    "reviews_listed",
+    *(reviews.c[name] for name in ("state", "gate", "kind", "deadline", "opened_at", "due_at", "assigned_to", "rules")),
+    reviews.c.review_id,
+    reviews.c.subject_id,
+)
+model_spending = Table(
+    "model_spending",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("tokens", _Big, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+"""What language models took: one row a day (`day:2026-11-22`), one a subject (`subject:` and the id of a report, plan, …)."""
+
+model_answers = Table(
+    "model_answers",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("created_at", Float, nullable=False, index=True),
+)
+"""Checked answers of language models by the hash of the whole redacted question; a cache."""
+
 Index("intake_state", intake.c.state, intake.c.pk)
 Index("jobs_state", jobs.c.state, jobs.c.pk)
 Index("jobs_key", jobs.c.key, jobs.c.state, jobs.c.pk)
@@ -265,8 +350,12 @@ __all__ = [
     "leases",
     "ledger",
     "metadata",
+    "model_answers",
+    "model_spending",
     "plan_decisions",
     "reports",
+    "result_runs",
+    "result_tests",
     "reviews",
     "runs",
     "workspace_facts",

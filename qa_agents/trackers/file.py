@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from filelock import FileLock, Timeout
 
@@ -33,6 +33,11 @@ class FileTracker:
         """The issue as its file holds it, or None. Raises InvalidInputError when the file is damaged."""
         record = self._load(key)
         return None if record is None else _issue(key, record)
+
+    def stored_keys(self) -> list[str]:
+        """Keys of the issues in the folder, sorted; a file whose name says no key is passed over."""
+        named = [(unquote(path.stem), path) for path in self._folder.glob("*.json")]
+        return sorted(name for name, path in named if self._path(name) == path)
 
     def apply(self, action: Action, idempotency_key: str) -> Applied:
         """Change the issue's file once per key; the history inside it remembers which keys were applied."""

@@ -1,7 +1,7 @@
 """The triage graph, to be read like a diagram.
 
-receive → read → retrieve → [classify ‖ relate ‖ rate_severity] → hypothesise → gate → remember ─ auto ─→ apply → record
-                                                                                          └─ else → CHECKPOINT ↗
+receive → read → retrieve → [classify ‖ relate ‖ rate_severity] → hypothesise → consult → gate → remember ─ auto ─→ apply → record
+                                                                                                    └─ else → CHECKPOINT ↗
 `apply` goes back to `receive` when the issue moved, and to the checkpoint when the gate that let it through is closed by now.
 """
 
@@ -25,6 +25,7 @@ def build_triage(parts: Parts) -> Any:
     graph.add_node("relate", steps.relate)
     graph.add_node("rate_severity", steps.rate_severity)
     graph.add_node("hypothesise", steps.hypothesise)
+    graph.add_node("consult", steps.consult)
     graph.add_node("gate", steps.gate)
     graph.add_node("remember", steps.remember)
     graph.add_node("checkpoint", checkpoint)
@@ -37,7 +38,8 @@ def build_triage(parts: Parts) -> Any:
     for judge in ("classify", "relate", "rate_severity"):
         graph.add_edge("retrieve", judge)
     graph.add_edge(["classify", "relate", "rate_severity"], "hypothesise")
-    graph.add_edge("hypothesise", "gate")
+    graph.add_edge("hypothesise", "consult")
+    graph.add_edge("consult", "gate")
     graph.add_edge("gate", "remember")
     graph.add_conditional_edges("remember", after_remembering, ["apply", "checkpoint"])
     graph.add_edge("checkpoint", "apply")

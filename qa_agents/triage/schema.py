@@ -104,6 +104,37 @@ class Question(_Part):
     """What the team's past says about reports that lack it."""
 
 
+class Opinion(_Part):
+    """What a language model holds about one past incident, with words of that incident."""
+
+    incident_id: str
+    same_fix: Literal["yes", "no", "unclear"]
+    """Whether one fix would resolve both."""
+    evidence: Evidence
+
+
+class Testimony(_Part):
+    """What a language model said beside the statistics. Quotes, numbers and incidents are checked; what failed is left out.
+
+    It is shown, and where it parts from the statistics a person is asked. No proposal, relation or action rests on it.
+    """
+
+    opinions: list[Opinion] = Field(default_factory=list)
+    hypothesis: Hypothesis | None = None
+    facts: list[Fact] = Field(default_factory=list)
+    """Found in prose by the model alone."""
+    questions: list[str] = Field(default_factory=list)
+    """The questions to the reporter in other words; those that are sent are the fixed ones."""
+    summary: str = ""
+    doubts: list[str] = Field(default_factory=list)
+    """Why a person should look, one sentence each."""
+    absent: list[str] = Field(default_factory=list)
+    """What was asked and not answered, and why."""
+    models: list[str] = Field(default_factory=list)
+    prompts: dict[str, str] = Field(default_factory=dict)
+    """Use to the SHA-256 of the prompt."""
+
+
 class Gate(_Part):
     """Where the proposals go, and every reason for it."""
 
@@ -140,6 +171,8 @@ class Triage(BaseModel):
     proposals: dict[FieldName, Proposal] = Field(default_factory=dict)
     hypothesis: Hypothesis | None = None
     facts: list[Fact] = Field(default_factory=list)
+    witness: Testimony | None = Field(default=None, exclude_if=lambda said: said is None)
+    """Absent where no language model was asked."""
     missing: list[str] = Field(default_factory=list)
     """Questions whose answer would change the decision, the most useful first; at most three."""
     questions: list[Question] = Field(default_factory=list)
@@ -173,6 +206,7 @@ class TriageState(TypedDict, total=False):
     severity: dict[str, Any]
     relations: list[dict[str, Any]]
     hypothesis: dict[str, Any] | None
+    testimony: dict[str, Any] | None
     triage_sha256: str
     gate_decision: GateDecision
     actions: list[dict[str, Any]]

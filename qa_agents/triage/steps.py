@@ -34,10 +34,12 @@ from qa_agents.triage.schema import (
     Question,
     Relation,
     Signals,
+    Testimony,
     Triage,
     TriageState,
 )
 from qa_agents.triage.severity.rate import Rubric, rate_severity
+from qa_agents.triage.witness import Matter, Witness
 
 NEIGHBOURS = 30
 """How many past incidents are looked at, whatever number is printed."""
@@ -108,6 +110,8 @@ class Parts:
     """Whether these are quiet hours."""
     gatekeeper: Gatekeeper | None = None
     """What the gate knows of its own past; without it nothing is applied unseen."""
+    witness: Witness | None = None
+    """A language model as second witness; None where none is asked."""
 
 
 class Steps:
@@ -168,6 +172,25 @@ class Steps:
         if regression := next((r for r in _relations(state) if r.kind == "regression-of-fixed"), None):
             update["severity"] = _dump(self._rated(state, regression))
         return update
+
+    def consult(self, state: TriageState) -> TriageState:
+        """Hear the language model beside the statistics, where one is configured and asked."""
+        witness = self._parts.witness
+        if witness is None:
+            return {"testimony": None}
+        near = [incident for _, incident in self._neighbours(state)]
+        said = witness.testify(
+            Matter(
+                subject=state["subject_id"],
+                report=self._report(state),
+                facts=_facts(state),
+                near=near,
+                relations=_relations(state),
+                hypothesis=_hypothesis(state),
+                missing=lambda: self._asked(state),
+            )
+        )
+        return {"testimony": _dump(said) if said else None}
 
     def gate(self, state: TriageState) -> TriageState:
         """Judge whether a person must decide, and publish the verdict."""
@@ -277,6 +300,7 @@ class Steps:
                 quiet=self._parts.is_quiet(),
                 actions=actions,
                 watch=watch,
+                doubts=testimony.doubts if (testimony := _testimony(state)) else (),
             )
         )
 
@@ -291,7 +315,7 @@ class Steps:
         report, facts, signals = self._report(state), _facts(state), _signals(state)
         retrieval = Retrieval.model_validate(state["retrieval"])
         proposals, relations = _proposals(state), _relations(state)
-        hypothesis = Hypothesis.model_validate(state["hypothesis"]) if state["hypothesis"] else None
+        hypothesis = _hypothesis(state)
         asked = self._asked(state)
         watch, keeper = self._watch(state), self._parts.gatekeeper
         actions = plan_actions(
@@ -312,6 +336,7 @@ class Steps:
             proposals={name: proposals[name] for name in FIELDS},
             hypothesis=hypothesis,
             facts=facts,
+            witness=_testimony(state),
             missing=[question.text for question in asked],
             questions=asked,
             signals=signals,
@@ -409,6 +434,17 @@ def facts_of(incident: Incident) -> dict[str, set[str]]:
 
 def _facts(state: TriageState) -> list[Fact]:
     return [Fact.model_validate(fact) for fact in state["facts"]]
+
+
+def _hypothesis(state: TriageState) -> Hypothesis | None:
+    found = state["hypothesis"]
+    return Hypothesis.model_validate(found) if found else None
+
+
+def _testimony(state: TriageState) -> Testimony | None:
+    """None too for a run that an earlier release began."""
+    said = state.get("testimony")
+    return Testimony.model_validate(said) if said else None
 
 
 def _signals(state: TriageState) -> Signals:

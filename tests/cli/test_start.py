@@ -9,7 +9,10 @@ import pytest
 from qa_agents.cli import run
 from qa_agents.cli.text import one_line, printable
 
-HEAVY = ("langgraph", "langchain_core", "openai", "chromadb", "jira", "onnxruntime", "sqlalchemy", "numpy", "rich")
+HEAVY = (
+    *("langgraph", "langchain_core", "openai", "chromadb", "jira", "onnxruntime", "sqlalchemy", "numpy", "rich"),
+    *("fastapi", "starlette", "uvicorn", "jinja2", "authlib"),
+)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["triage", "--help"], ["review", "--help"], ["--version"]])

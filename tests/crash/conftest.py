@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.crash.crash_driver import Home, run
+from tests.crash.crash_driver import PATIENCE, Home, run
 from tests.crash.history import read, violations
 from tests.crash.workloads import DECISIONS, SECRETS, WORDS, WORKLOADS, Work, approve, drain, remember, triage
 from tests.postgres import ENGINES, copy_database, require_postgres, url_of
@@ -35,6 +35,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", SEEDS)
     if "part" in metafunc.fixturenames:
         metafunc.parametrize("part", range(PARTS))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if FULL:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(PATIENCE * 60))  # hundreds of processes, each with its own limit
 
 
 @dataclass
@@ -150,7 +156,8 @@ def chosen(names: list[str], seed: int, part: int, engine: str) -> list[int]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [report for key in ("passed", "failed") for report in terminalreporter.stats.get(key, ())]
+    # The tally is added up when its test is torn down, so it is in that report.
+    reports = [r for found in terminalreporter.stats.values() for r in found if getattr(r, "when", "") == "teardown"]
     tallies = [json.loads(v) for report in reports for name, v in report.user_properties if name == "crash"]
     if not tallies:
         return

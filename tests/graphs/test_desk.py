@@ -223,9 +223,9 @@ def test_steps_that_lead_nowhere_are_begun_anew_and_shown_again(bench: Bench, mo
     bench.inbox.decide(approve(review))
     step, passes = bench.desk._step, []
 
-    def stuck(run: dict[str, Any], answer: Review | None) -> Review | None:
+    def stuck(run: dict[str, Any], answer: Review | None, snapshot: Any, *, last: bool) -> Review | None:
         passes.append(run["run_id"])
-        return None if len(passes) <= MAX_PASSES else step(run, answer)
+        return None if len(passes) <= MAX_PASSES else step(run, answer, snapshot, last=last)
 
     monkeypatch.setattr(bench.desk, "_step", stuck)
     again = bench.desk.run(review.run_id)

@@ -22,16 +22,28 @@ ALLOWED = {
     "runtime": LOW | {"incidents", "llm", "trackers", "checkpoint"},
     "triage": LOW | {"incidents", "llm", "trackers", "checkpoint"},
     "plans": LOW | {"incidents", "llm", "trackers", "checkpoint"},
+    "results": LOW | {"incidents", "llm", "trackers", "checkpoint"},
     "testing": LOW | {"incidents", "trackers"},
-    "wiring": LOW | {"incidents", "llm", "trackers", "checkpoint", "runtime", "triage", "plans"},
+    "wiring": LOW
+    | {"incidents", "llm", "trackers", "checkpoint", "runtime", "triage", "plans", "results", "wiring_summary"},
+    "wiring_summary": LOW | {"incidents", "runtime", "triage", "plans", "results", "wiring"},
     "operations": LOW | {"incidents", "trackers", "checkpoint", "runtime", "triage", "plans", "wiring"},
     "planning": LOW | {"incidents", "checkpoint", "runtime", "plans", "wiring", "operations"},
+    "certifying": LOW | {"checkpoint", "results", "summarizing", "wiring"},
+    "summarizing": LOW | {"incidents", "checkpoint", "runtime", "results", "wiring"},
+    "assistant": LOW
+    | {"incidents", "llm", "trackers", "checkpoint", "runtime", "triage", "plans", "results"}
+    | {"wiring", "operations", "planning", "summarizing"},
+    "advising": BASE | {"llm", "plans", "planning", "wiring"},
     "diagnosis": BASE | {"checkpoint", "wiring"},
     "listening": LOW | {"incidents", "runtime", "operations", "wiring"},
     "jira_history": LOW | {"incidents", "trackers", "runtime", "operations", "listening", "wiring"},
-    "service": LOW | {"trackers", "checkpoint", "runtime", "triage", "wiring", "operations", "listening"},
+    "service": LOW
+    | {"trackers", "checkpoint", "runtime", "triage", "plans", "wiring", "operations", "planning", "listening"},
     "studio": {"settings", "wiring", "triage"},
     "cli": {
+        "advising",
+        "assistant",
         "errors",
         "settings",
         "llm",
@@ -44,7 +56,10 @@ ALLOWED = {
         "trackers",
         "triage",
         "plans",
+        "results",
         "planning",
+        "summarizing",
+        "certifying",
         "listening",
         "jira_history",
         "service",
@@ -64,6 +79,12 @@ HEAVY = {
     "scipy",
     "sklearn",
     "lightgbm",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "jinja2",
+    "authlib",
+    "joserfc",
 }
 
 

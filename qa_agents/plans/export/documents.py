@@ -5,6 +5,7 @@ import re
 from qa_agents.plans.export.cells import as_csv
 from qa_agents.plans.schema import NOT_TESTED, Question, Requirement, TestCase, TestPlan
 from qa_agents.plans.trace import matrix
+from qa_agents.plans.wording import counted
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
@@ -14,7 +15,7 @@ def markdown(plan: TestPlan) -> dict[str, str]:
     lines = [
         f"# {inline(plan.title)}",
         "",
-        f"{plan.id} · {len(plan.requirements)} requirements · {len(plan.cases)} cases",
+        f"{plan.id} · {counted(len(plan.requirements), 'requirement')} · {counted(len(plan.cases), 'case')}",
         "",
     ]
     for section in plan.sections:
@@ -69,7 +70,7 @@ def _question(question: Question) -> list[str]:
         lines.append(f"  - answered by {inline(question.answered_by or 'somebody')}: {inline(question.answer)}")
     else:
         waiting = (
-            f" ({len(question.blocks_cases)} cases wait: {', '.join(question.blocks_cases[:10])})"
+            f" ({counted(len(question.blocks_cases), 'case waits', 'cases wait')}: {', '.join(question.blocks_cases[:10])})"
             if question.blocks_cases
             else ""
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from qa_agents.plans.schema import NOT_TESTED, Question, Requirement, TestCase, TestPlan
+from qa_agents.plans.wording import counted
 
 _FILTERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("priority", "Priority", ("high", "medium", "low")),
@@ -64,7 +65,8 @@ def html(plan: TestPlan, texts: Mapping[str, str]) -> dict[str, str]:
 def _summary(plan: TestPlan) -> str:
     coverage = ", ".join(f"{one.technique} {one.covered}/{one.items}" for one in plan.coverage if one.items)
     return escape(
-        f"{plan.id}: {len(plan.requirements)} requirements, {len(plan.cases)} cases, {len(plan.questions)} questions. {coverage}"
+        f"{plan.id}: {counted(len(plan.requirements), 'requirement')}, {counted(len(plan.cases), 'case')}, "
+        f"{counted(len(plan.questions), 'question')}. {coverage}"
     )
 
 

@@ -41,6 +41,12 @@ FEWEST_ROWS = 3
 MOST_EXAMPLES = 40
 MOST_CHARS = 600
 MOST_FIELDS = 60
+SHOWS_RESULT = re.compile(
+    r"\b(?:outputs?|results?|renders?|rendered|produces?|produced|becomes?|yields?|generates?|generated|expands? to"
+    r"|(?:gives?|prints?|returns?)(?: you)?|turns? into|translates? (?:in)?to|is converted to)\b[^.]{0,80}:?\s*\Z",
+    re.IGNORECASE,
+)
+"""Leads the result of the example before it in."""
 SHOWS_STRUCTURE = re.compile(
     r"\b(?:request|response|returned?|returns|payload|body|format|structure|schema|object|json|errors?)\b",
     re.IGNORECASE,

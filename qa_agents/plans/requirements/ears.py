@@ -16,7 +16,8 @@ UNWANTED = r"if|unless|in case|otherwise"
 LEAD = re.compile(
     rf"(?P<key>{EVENT}|{STATE}|{OPTION}|{UNWANTED})\b(?P<clause>[^,]{{3,300}}?)(?:,\s*(?:then\s+)?|"
     rf"\s+then\s+|\s+(?=(?:it|they) (?:will|must|shall|should|is|are|can)\b)|"
-    rf"\s+(?=(?:the|an?|its|all|any) (?:[\w`.#-]+ ){{1,3}}(?:will|must|shall|should|can|may)\b))",
+    rf"(?<!\bthan)(?<!\bthat)(?<!\bwhich)(?<!\bof)(?<!\bto)(?<!\bin)\s+"
+    rf"(?=(?:the|an?|its|all|any) (?:[\w`.#-]+ ){{1,3}}(?:will|must|shall|should|can|may)\b))",
     re.IGNORECASE,
 )
 TAIL = re.compile(
@@ -27,6 +28,19 @@ SUBJECT = re.compile(
     rf"your )?(?P<subject>[^,.;:]{{1,80}}?)\s+(?:{words.MODALS}|is|are|has|have|does|do)\b",
     re.IGNORECASE,
 )
+TIMED = re.compile(r"(?:after|before|until|once|during|upon)\Z", re.IGNORECASE)
+"""Words that open a clause, and as well a time: `deleted 7 days after the class` says when, not under which condition."""
+CLAUSE_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|does|do|did|can|cannot|will|gets?|becomes?"
+    r"|(?<!\bthe )(?<!\ban )(?<!\ba )(?<!\ball )(?<!\bits )(?<!\bany )(?<!\beach )[a-z]{3,}(?:ed|ing))\b",
+    re.IGNORECASE,
+)
+CONTRAST = re.compile(r"\b(?:will|would|may|might|should|is to|are to|in general|usually)\b", re.IGNORECASE)
+"""`While A will do this, B will do that` sets two things against each other, and is no state."""
+FINITE = re.compile(rf"\b(?:{words.MODALS}|is|are|was|were|has|have|does|do)\b", re.IGNORECASE)
+LEFT_OVER = re.compile(r"\s+(?:only|even|just|especially)\s*\Z", re.IGNORECASE)
+MORE = re.compile(r"(?:and|or) (?P<clause>(?!then\b)[^,]{3,160}), (?=\w)", re.IGNORECASE)
+"""`If X, and Y, Z`: the condition goes on behind its first comma."""
 EVENT_SUBJECT = re.compile(r"(?P<clause>[A-Z][\w-]*ing\b[^,.;]{0,120}?)\s+(?P<verb>[a-z]+s)\b")
 
 
@@ -54,6 +68,8 @@ def shape_of(text: str) -> Shape:
         if not lead:
             break
         kind = _kind(lead.group("key"))
+        if lead.group("key").lower() == "while" and CONTRAST.search(lead.group("clause")):
+            break
         found.append(kind)
         clause = lead.group("clause").strip()
         if kind == "event":
@@ -61,6 +77,12 @@ def shape_of(text: str) -> Shape:
         else:
             precondition = f"{precondition}, {clause}" if precondition else clause or None
         rest = rest[lead.end() :]
+        more = MORE.match(rest)
+        if more and lead.group().rstrip().endswith(",") and CLAUSE_VERB.search(more.group("clause")):
+            joined = f"{clause}, {more.group()[: more.end('clause')].strip()}"
+            trigger = joined if kind == "event" and trigger == clause else trigger
+            precondition = precondition.replace(clause, joined) if precondition else precondition
+            rest = rest[more.end() :]
     if not found:
         event = EVENT_SUBJECT.match(text)
         gerund = text.split(" ", 1)[0].lower()
@@ -70,18 +92,38 @@ def shape_of(text: str) -> Shape:
                 "event", None, event.group("clause").strip(), None, text[event.start("verb") :].strip() or None
             )
         tail = TAIL.search(text)
-        if tail and tail.start() > 3:
+        if tail and tail.start() > 3 and _is_condition(text, tail):
             kind = _kind(tail.group("key"))
             found.append(kind)
             if kind == "event":
                 trigger = tail.group("clause").strip()
             else:
                 precondition = tail.group("clause").strip()
-            rest = text[: tail.start()]
+            rest = LEFT_OVER.sub("", text[: tail.start()])
     ears: Ears = "ubiquitous" if not found else found[0] if len(set(found)) == 1 else "complex"
     subject = SUBJECT.match(rest)
     actor = subject.group("subject").strip(" `*\"'") if subject else None
     return Shape(ears, actor or None, trigger, precondition, rest.strip(" .") or None)
+
+
+def _is_condition(text: str, tail: re.Match[str]) -> bool:
+    """Whether what closes a statement is its condition: not a time, not in brackets, and with a main clause before it."""
+    before = text[: tail.start()]
+    main = FINITE.search(before) or words.THIRD.intersection(before.lower().split()[1:])
+    swallowed = not main and FINITE.search(tail.group("clause"))
+    return not _says_when(tail) and not _in_brackets(text, tail.start()) and not swallowed
+
+
+def _says_when(tail: re.Match[str]) -> bool:
+    """Whether the words at the end are a time or a place in a sequence, and no clause that something else depends on."""
+    if not TIMED.match(tail.group("key")):
+        return False
+    clause = tail.group("clause").split(",", 1)[0].lower()
+    return not CLAUSE_VERB.search(clause) and not words.THIRD.intersection(clause.split()[1:])
+
+
+def _in_brackets(text: str, at: int) -> bool:
+    return text.count("(", 0, at) > text.count(")", 0, at)
 
 
 def _kind(key: str) -> Ears:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from qa_agents.plans.read import Document
 from qa_agents.plans.read.parsed import plain
@@ -48,6 +49,10 @@ class _Walk:
     last: Draft | None = None
     """The last statement of this section: examples that follow belong to it."""
     flow: Draft | None = None
+    notation: bool = False
+    """Whether the document marks examples as valid or invalid: then what it shows without a mark is valid input."""
+    shown: dict[str, Any] | None = None
+    """The example shown last, whose result may follow."""
 
 
 def find_requirements(documents: Sequence[Document]) -> list[Requirement]:
@@ -63,15 +68,15 @@ def find_requirements(documents: Sequence[Document]) -> list[Requirement]:
 
 
 def _of_document(document: Document) -> list[Draft]:
-    walk = _Walk(document, [])
     blocks = document.blocks
+    walk = _Walk(document, [], notation=any(code.marked_examples(one) for one in blocks if one.kind == "code"))
     at = 0
     while at < len(blocks):
         block = blocks[at]
         following = blocks[at + 1].kind if at + 1 < len(blocks) and blocks[at + 1].kind != "heading" else "end"
         taken = 1
         if block.kind == "heading":
-            walk.lead, walk.before, walk.last = "", "", None
+            walk.lead, walk.before, walk.last, walk.shown = "", "", None, None
         elif block.kind == "operation":
             walk.drafts += drafts_of_operation(document, block)
         elif block.kind == "scenario":
@@ -359,7 +364,14 @@ def _code(walk: _Walk, block: Block, previous: Block | None) -> None:
             draft.stated = f"{title} has the structure shown"
             walk.drafts.extend(_marked_scope([draft], block))
             return
+        if walk.last is not None and walk.shown and code.SHOWS_RESULT.search(lead[-200:]):
+            walk.shown["output"] = block.text.strip("\n")[: code.MOST_CHARS]
+            walk.shown = None
+            return
         single = code.plain_example(block) if walk.last is not None and not walk.last.negated else None
+        if single and not walk.notation:
+            single["valid"] = None
+        walk.shown = single
         examples = [single] if single else []
     if not examples:
         return

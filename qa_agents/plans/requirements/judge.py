@@ -19,7 +19,8 @@ NEGATIVE = re.compile(
     r"therefore))?\s+(?:not|never)\b|"
     r"\b(?:cannot|can't|won't|mustn't|shouldn't|isn't|aren't|doesn't|don't|never|no longer|"
     r"forbidden|prohibited|disallowed|invalid|"
-    r"not (?:be )?(?:permitted|allowed))\b|\A(?:no|neither|nor|unspecified)\s",
+    r"not (?:be )?(?:permitted|allowed))\b|\A(?:neither|nor|unspecified)\s"
+    r"|\Ano (?!(?:\w+ ){1,2}(?:is |are )?(?:required|needed|necessary)\b)",
     re.IGNORECASE,
 )
 SHOULDS = re.compile(r"\b(?:should(?:n't)?|recommended|ought|ideally|preferably)\b", re.IGNORECASE)

@@ -92,7 +92,7 @@ def rules_of(text: str, before: str = "") -> list[DecisionRule]:
     otherwise = OTHERWISE.match(text)
     if otherwise and before:
         negated = [
-            Condition(name=condition.name, value=f"not {condition.value}")
+            Condition(name=condition.name, value=turned_round(condition.value))
             for rule in rules_of(before)
             for condition in rule.conditions
         ]
@@ -120,7 +120,7 @@ def rules_of(text: str, before: str = "") -> list[DecisionRule]:
     rules = [DecisionRule(conditions=conditions, outcome=outcome, quote=text)]
     other = re.search(r"[,;]\s*(?:otherwise|else)\b,?\s*(.{3,200})", match.group("outcome"), FLAGS)
     if other or rest:
-        negated = [Condition(name=condition.name, value=f"not {condition.value}") for condition in conditions]
+        negated = [Condition(name=condition.name, value=turned_round(condition.value)) for condition in conditions]
         rules.append(DecisionRule(conditions=negated, outcome=_outcome(other.group(1) if other else rest), quote=text))
     return rules
 
@@ -140,7 +140,12 @@ def condition_of(text: str, turned: bool = False) -> Condition:
     value = value or "yes"
     if verb not in ("is", "are", "was", "were", "equal", "equals"):
         value = f"{verb} {match.group('value') or ''}".strip()
-    return Condition(name=match.group("name").strip()[:120], value=f"not {value}" if turned else value[:160])
+    return Condition(name=match.group("name").strip()[:120], value=turned_round(value) if turned else value[:160])
+
+
+def turned_round(value: str) -> str:
+    """The other side of a condition's value: `paid` gives `not paid`, `not paid` gives `paid`."""
+    return value[4:] if value.lower().startswith("not ") else f"not {value}"
 
 
 def _outcome(text: str) -> str:
@@ -184,6 +189,11 @@ def _transition(before: str, event: str, after: str, quote: str) -> Transition:
     )
 
 
+PASSIVE_DEED = re.compile(r"\s*(?:(?:then|also|now|only|not|always) )*be\b(?! able to\b)", FLAGS)
+"""`The author can be set to …` says what happens to somebody, not what somebody may do."""
+UNRESTRICTED_OWNER = re.compile(r"\b(?:by|to) (?:the )?users?\b", FLAGS)
+
+
 def permissions_of(text: str) -> list[Permission]:
     """Who may and may not, as a sentence states it; `only` also says that everybody else may not."""
     text = text[:1000]
@@ -193,12 +203,15 @@ def permissions_of(text: str) -> list[Permission]:
         found += _permissions(roles, _action(match.group("what")), True, match.group())
     for match in BY_ONLY.finditer(text) if not found else ():
         resource = re.sub(r"^(?:the|an?|all|each)\s+", "", match.group("what").strip(), flags=FLAGS)
+        if "only" not in match.group().lower() and UNRESTRICTED_OWNER.search(match.group()):
+            continue  # a user is whoever uses the product: nothing is said of others
         others = [EVERYBODY_ELSE] if "only" in match.group().lower() else []
         roles = [*_roles(match.group("roles")), *others]
         found += _permissions(roles, (match.group("done"), resource), True, match.group())
     for match in ROLE_CAN.finditer(text) if not found else ():
         allowed = not re.search(r"\bnot\b|n't|cannot|never|\bno\b", match.group("can").lower())
-        found += _permissions(_roles(match.group("roles")), _action(match.group("what")), allowed, match.group())
+        if not PASSIVE_DEED.match(match.group("what")):
+            found += _permissions(_roles(match.group("roles")), _action(match.group("what")), allowed, match.group())
     return found[:20]
 
 

@@ -14,6 +14,11 @@ END = re.compile(r"[.!?…]+(?:[\"'”’)\]*_`]{0,6})(?=\s)")
 STARTS = re.compile(r"[\"'“‘(\[*_`#<&$@-]{0,6}(?:[A-Z0-9À-ÖØ-Þ\u0370-\uffff]|[a-z]+[A-Z_0-9]|`|<)")
 WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z.]{0,12})\.+[\"'”’)\]*_`]{0,6}\Z")
 NUMBER_BEFORE = re.compile(r"(?:^|\n)[ \t]*(?:\(?\d{1,3}|[a-zA-Z])\.\Z")
+WHOLE = (
+    re.compile(r"`[^`\n]{1,400}`"),
+    re.compile(r"(?<![\w\"])\"[^\"\n]{1,200}?\"(?=[\s.,;:!?)]|\Z)|“[^“”\n]{1,200}”"),
+)
+"""Code and what is quoted: a message of two sentences stays one."""
 OPEN_BREAK = re.compile(r"\n[ \t]*\n")
 
 
@@ -21,7 +26,7 @@ def split(text: str) -> list[tuple[int, int]]:
     """Spans of the sentences, in order, without white space at their ends; a blank line always ends one. Linear time."""
     spans: list[tuple[int, int]] = []
     start = 0
-    code = [match.span() for match in re.finditer(r"`[^`\n]{1,400}`", text)]
+    code = sorted(match.span() for form in WHOLE for match in form.finditer(text))
     at_code = 0
     breaks = sorted(
         [(match.start(), match.end(), True) for match in OPEN_BREAK.finditer(text)]

@@ -16,6 +16,8 @@ _ENTERED = re.compile(
 )
 ABSENT = "(absent)"
 """The value of a parameter that is left out."""
+_WAYS = re.compile(r"\b(?:using|by|with|through|via) either\b", re.I)
+"""`Using either A or B` names ways to do something, and no list of values that excludes others."""
 
 
 def partitions(requirement: Requirement) -> Iterator[CoverageItem]:
@@ -50,7 +52,7 @@ def _of_field(requirement: Requirement, field: FieldSpec) -> Iterator[CoverageIt
             parameters={name: value},
             expected=f"{name} = {value} is accepted",
         )
-    if field.enum:
+    if field.enum and not _WAYS.search(requirement.quote):
         yield _refused(requirement, field, _unlisted(field.enum), "not one of the listed values", "unlisted-value")
     kind = (field.type or "").lower()
     if kind == "boolean" and not field.enum:

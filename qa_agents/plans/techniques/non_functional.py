@@ -82,7 +82,13 @@ _PROBES: dict[str, tuple[tuple[str, re.Pattern[str] | None, str], ...]] = {
     "privacy": (
         (
             "looked-for-personal-data",
-            None,
+            re.compile(
+                r"\b(?:must|shall|should|may|can)(?:not| not| never)\b.{0,80}\b(?:appear|shown?|show|display|log(?:ged)?|visible"
+                r"|leak|expos|disclos|shar|transfer|sent|send|contain|stored?|kept|export|print|publish)\w{0,3}\b"
+                r"|\bnever\b.{0,80}\b(?:appear|shown?|log|leak|expos|disclos|shar|sent|contain|stored?|print|publish)\w{0,3}\b"
+                r"|\b(?:anonymi[sz]|pseudonymi[sz]|mask|redact|obfuscat)\w{1,4}\b",
+                re.I | re.S,
+            ),
             "Look for the personal data where they must not be: screens, logs, exports, mails",
         ),
     ),

@@ -13,6 +13,8 @@ EXAMPLE_CHARS = 600
 _MARK = re.compile(
     r"^(?:the following is )?(?:invalid|not valid|wrong|bad|do not do this|this will not work|not allowed)\b", re.I
 )
+_CUT_SHORT = re.compile(r"^[ \t]*(?:[#/;%<!-]{0,4}[ \t]*)?(?:\.\.\.|…)", re.M)
+"""An example with a line of dots is an excerpt: nobody can feed it in as it stands."""
 _FORMATS: dict[str, tuple[str, tuple[tuple[str, str], ...]]] = {
     "email": (
         "kim.lee@example.com",
@@ -44,6 +46,19 @@ def syntax(requirement: Requirement) -> Iterator[CoverageItem]:
     for example in examples_of(requirement):
         text = str(example["text"])[:EXAMPLE_CHARS]
         valid = example.get("valid")
+        if _CUT_SHORT.search(text):
+            continue
+        if output := str(example.get("output") or "")[:EXAMPLE_CHARS]:
+            yield make_item(
+                requirement,
+                "syntax",
+                f"Example with its result: {cut(text, 100)}",
+                rule="example-result",
+                parameters={"input": text, "output": output},
+                expected=f"The result is what the text shows for it: {cut(output, 120)}",
+                basis="quote",
+            )
+            continue
         if valid is None:
             continue
         note = _reason(str(example.get("note") or ""))

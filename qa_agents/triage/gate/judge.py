@@ -46,6 +46,8 @@ class Case:
     actions: Sequence[Action] = ()
     """What would be written."""
     watch: Watch = Watch()
+    doubts: Sequence[str] = ()
+    """Where a language model parts from the statistics, or was asked and gave no clean answer."""
 
     def live(self) -> list[str]:
         """The fields with a value that the policy lets act."""
@@ -214,6 +216,10 @@ def _critical_bound(case: Case) -> Iterable[str]:
         yield f"Its escalation score {watch.score:.4f} is not below {watch.threshold:.4f}, under which critical reports are rare."
 
 
+def _witness(case: Case) -> Iterable[str]:
+    yield from case.doubts
+
+
 def _quiet_hours(case: Case) -> Iterable[str]:
     if case.quiet:
         yield "These are quiet hours; nothing is applied without a person."
@@ -246,5 +252,6 @@ ASKING: dict[str, Rule] = {
     "demoted": _demoted,
     "uncertain": _not_sure_enough,
     "critical-bound": _critical_bound,
+    "witness": _witness,
     "quiet-hours": _quiet_hours,
 }

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from tests.fakes.jira.site import STATUSES, FakeIssue, FakeSite, RefusalError
 
-_CLAUSE = re.compile(r"^(\w+)\s*(=|!=|>=|<=|<|>|in)\s*(.+)$", re.IGNORECASE)
+_CLAUSE = re.compile(r"^(\w+|\"Epic Link\")\s*(=|!=|>=|<=|<|>|in)\s*(.+)$", re.IGNORECASE)
 _ORDER = re.compile(r"\s+order\s+by\s+(\w+)(?:\s+(asc|desc))?\s*$", re.IGNORECASE)
 
 
@@ -37,7 +37,7 @@ def _holds(site: FakeSite, issue: FakeIssue, clause: str) -> bool:
     parsed = _CLAUSE.match(clause.strip())
     if not parsed:
         raise RefusalError(400, f"Error in the JQL Query: {clause}")
-    field, sign, raw = parsed.group(1).lower(), parsed.group(2).lower(), parsed.group(3).strip()
+    field, sign, raw = parsed.group(1).strip('"').lower(), parsed.group(2).lower(), parsed.group(3).strip()
     words = [word.strip().strip("\"'") for word in raw.strip("()").split(",")] if sign == "in" else [raw.strip("\"'")]
     if field in ("created", "updated") and sign in (">=", "<=", "<", ">"):
         at, limit = getattr(issue, field), _moment(site, words[0])
@@ -47,6 +47,7 @@ def _holds(site: FakeSite, issue: FakeIssue, clause: str) -> bool:
     held = {
         "project": [issue.key.rpartition("-")[0]], "key": [issue.key], "id": [issue.id], "labels": issue.fields["labels"],
         "issuetype": [issue.fields["issuetype"]], "status": [issue.fields["status"]],
+        "parent": [issue.fields.get("parent") or ""], "epic link": [issue.fields.get("epic_link") or ""],
         "statuscategory": [STATUSES[issue.fields["status"]]],
     }.get(field)  # fmt: skip
     if held is None:

@@ -1,9 +1,10 @@
 import json
 import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from qa_agents.checkpoint.anchor import Anchor, Anchors
 from qa_agents.checkpoint.ledger import Ledger, verify
@@ -67,6 +68,33 @@ def test_an_entry_that_was_rolled_back_is_never_anchored(db: Database, anchors: 
     ledger.anchor(db)
     assert set(lines(anchors)) == {2}
     assert verify(db, anchors=anchors).intact
+
+
+def test_no_anchor_is_written_of_an_entry_that_a_power_loss_could_take(
+    db: Database, anchors: Anchors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(anchors=anchors)
+    grown(db, ledger, 1)
+    for number in range(20):
+        with db.write(durable=False) as connection:
+            ledger.append(connection, "review_opened", f"R-{number}")
+    assert lines(anchors) == [2], "twenty entries later, none of them is on disk for certain"
+    order: list[str] = []
+    real_write, real_anchor = Database.write, anchors.write
+
+    def write(self: Database, *, durable: bool = True) -> AbstractContextManager[Connection]:
+        order.append("flushed" if durable else "not flushed")
+        return real_write(self, durable=durable)
+
+    def anchor(anchor: Anchor) -> None:
+        order.append("anchored")
+        real_anchor(anchor)
+
+    monkeypatch.setattr(Database, "write", write)
+    monkeypatch.setattr(anchors, "write", anchor)
+    ledger.anchor(db)
+    assert order == ["flushed", "anchored"]
+    assert lines(anchors) == [2, 22]
 
 
 def test_a_tail_that_was_cut_off_is_found_by_the_anchor_only(db: Database, anchors: Anchors) -> None:

@@ -62,7 +62,7 @@ def test_a_statement_becomes_one_case_for_each_outcome_in_its_own_words() -> Non
         ("Clicking the checkbox", "Click the checkbox"),
         ("when the client cancels the booking", "Cancel the booking"),
         ("When the quota runs out", "Bring it about that the quota runs out"),
-        ("On blur", "Bring about: blur"),
+        ("On blur", "Move the focus elsewhere"),
         ("While the shop is closed", "Close the shop"),
     ],
 )

@@ -32,8 +32,8 @@ def _step(requirement: Requirement, outcome: str, *, negative: bool = False) -> 
         polarity="negative" if negative else "positive",
         expected=outcome,
     )
-    step = stated_step(requirement, item, outcome)
-    return (step.action, step.data, step.expected) if step else None
+    stated = stated_step(requirement, item, outcome)
+    return (stated.step.action, stated.step.data, stated.step.expected) if stated else None
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def _step(requirement: Requirement, outcome: str, *, negative: bool = False) -> 
         ("Newline means LF", "Give an input that has newline: LF"),
         ("`\\d` stands for the day", "Give an input that contains `\\d` and read the value back"),
         ("You can link to a booking using the `ref` attribute", "Link to a booking using the `ref` attribute"),
-        ("To list slots, you need to define a calendar first", "Define a calendar first (to list slots)"),
+        ("To list slots, you need to define a calendar first", "Define a calendar first; then list slots"),
         ("`GET /bookings/:id`", "Send GET /bookings/:id"),
     ],
 )

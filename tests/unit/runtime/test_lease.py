@@ -2,11 +2,13 @@ import contextvars
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from qa_agents.errors import ConflictError
+from qa_agents.errors import ConflictError, StorageError
 from qa_agents.runtime.lease import LEASE_SECONDS, Leases
+from qa_agents.storage import engine
 from qa_agents.storage.engine import Database
 from qa_agents.storage.tables import leases as leases_table
 
@@ -109,3 +111,47 @@ def test_a_live_worker_renews_while_it_works(db: Database) -> None:
                 assert beaten.wait(30)
             with db.write() as connection:
                 assert connection.execute(leases_table.select()).one().expires_at >= clock.now
+
+
+def test_nobody_takes_a_lease_over_between_its_check_and_the_commit_of_what_was_checked(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    url = db._engine.url
+    impatient = engine.open_database(
+        Path(str(url.database)) if db.dialect == "sqlite" else url.render_as_string(hide_password=False)
+    )
+    clock = Clock()
+    late = Leases(impatient, lambda: clock.now + LEASE_SECONDS + 1)
+    with Leases(db, clock).hold("run-1") as token:
+        with db.write() as connection:
+            assert Leases(db, clock).is_current(connection, "run-1", token)
+            with pytest.raises(StorageError, match="locked"):
+                late._acquire("run-1")
+        assert late._acquire("run-1") == token + 1
+    impatient.close()
+
+
+def test_a_lease_that_was_given_back_with_the_last_write_is_free_at_its_commit(db: Database) -> None:
+    clock = Clock()
+    mine, other = Leases(db, clock), Leases(db, clock)
+    with mine.hold("run-1") as token:
+        with db.write() as connection:
+            mine.give_back(connection, "run-1")
+        assert other._acquire("run-1") == token + 1
+    with pytest.raises(ConflictError), Leases(db, clock).hold("run-1"):
+        pass
+
+
+def test_a_lease_that_was_given_back_in_vain_ends_with_its_block(db: Database) -> None:
+    leases = Leases(db)
+
+    def failing() -> None:
+        with leases.hold("run-1"), db.write() as connection:
+            leases.give_back(connection, "run-1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    with leases.hold("run-1"):
+        pass

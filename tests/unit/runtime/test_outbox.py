@@ -143,21 +143,20 @@ def test_what_was_before_and_what_we_wrote_is_kept(db: Database, outbox: Outbox)
 def test_a_batch_costs_one_transaction_more_than_it_has_actions(
     db: Database, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = 0
+    flushed: list[bool] = []
     write = Database.write
 
     @contextlib.contextmanager
-    def counted(self: Database) -> Iterator[Any]:
-        nonlocal count
-        count += 1
-        with write(self) as connection:
+    def counted(self: Database, *, durable: bool = True) -> Iterator[Any]:
+        flushed.append(durable)
+        with write(self, durable=durable) as connection:
             yield connection
 
     with Leases(db).hold("run-1"):
         monkeypatch.setattr(Database, "write", counted)
         outbox.carry_out("run-1", [CREATE, COMPONENT, COMMENT], None)
         monkeypatch.undo()
-    assert count == 4
+    assert flushed == [True, True, True, False], "every claim is on disk before its action is made"
 
 
 def test_a_paused_holder_that_wakes_up_after_the_write_marks_nothing_and_writes_nothing_more(db: Database) -> None:

@@ -1,0 +1,33 @@
+"""What a model is asked for, each use by its name: the prompt it needs, whether it is on by default, and why."""
+
+from typing import NamedTuple
+
+from qa_agents.llm.schema import Role
+
+
+class Use(NamedTuple):
+    """One use of a model; every use can be switched by `[model.uses]`."""
+
+    prompt: str
+    role: Role
+    on: bool
+    standing: str
+    """Why it is on or off: what was measured, or that nothing was."""
+
+
+_UNMEASURED = "off: not measured against doing without"
+
+USES: dict[str, Use] = {
+    "triage.facts": Use("triage/facts", "fast", False, _UNMEASURED),
+    "triage.relations": Use("triage/relations", "strong", False, _UNMEASURED),
+    "triage.hypothesis": Use("triage/hypothesis", "strong", False, _UNMEASURED),
+    "triage.questions": Use("triage/questions", "fast", False, _UNMEASURED),
+    "triage.summary": Use("triage/summary", "fast", False, _UNMEASURED),
+    "plan.requirements": Use("plan/requirements", "strong", False, _UNMEASURED),
+    "plan.scenarios": Use("plan/scenarios", "strong", False, _UNMEASURED),
+    "plan.contradictions": Use("plan/contradictions", "strong", False, _UNMEASURED),
+    "plan.wording": Use("plan/wording", "fast", False, _UNMEASURED),
+    "results.narration": Use("results/narration", "fast", False, _UNMEASURED),
+    "chat.intent": Use("chat/intent", "fast", True, "on: asked only where the rules find no intent"),
+    "chat.answer": Use("chat/answer", "strong", True, "on: words an answer whose evidence is shown beside it"),
+}

@@ -1,0 +1,1 @@
+"""Monitoring of AI outputs: what changed, for whom, how sure that is, and what could not have been seen."""

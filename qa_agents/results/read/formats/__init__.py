@@ -1,0 +1,1 @@
+"""One module per family of result formats. To add one: write it here, and name it in `registry.py`."""
