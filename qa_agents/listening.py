@@ -61,6 +61,7 @@ class Listener:
         if self._clock() >= self._next["upkeep"]:
             self._next["upkeep"] = self._clock() + UPKEEP_SECONDS
             self._workspace.queue.reclaim()
+            self._workspace.intake.forget(self._workspace.settings.intake_days)
             recover(self._workspace, max_attempts=MAX_ATTEMPTS)
         if self._clock() >= self._next["reconcile"]:
             self._next["reconcile"] = self._clock() + RECONCILE_SECONDS

@@ -265,6 +265,8 @@ class Settings(BaseSettings):
     """Who decides at the checkpoint, when --as is not given; the login name when absent."""
     reviewer_token: SecretStr | None = None
     """The token by which the policy recognises the reviewer."""
+    intake_days: int = Field(90, ge=7)
+    """How long the service remembers deliveries and jobs that are settled; what waits or is dead is kept until somebody decides."""
     max_report_bytes: int = Field(10_000_000, ge=10_000)
     """A larger report is refused, with its hash kept."""
     analysed_chars: int = Field(200_000, ge=1_000)

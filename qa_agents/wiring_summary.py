@@ -90,7 +90,8 @@ def planned(workspace: "Workspace") -> list[Planned]:
         runs.c.kind == "plan", runs.c.outcome_sha256.is_not(None)
     )
     with workspace.database.read() as connection:
-        newest = dict(connection.execute(query.order_by(runs.c.started_at)).tuples().all())
+        rows = connection.execute(query.order_by(runs.c.started_at)).all()
+        newest = {row.subject_id: row.outcome_sha256 for row in rows}
     found = []
     for subject, sha256 in newest.items():
         plan = TestPlan.model_validate_json(workspace.plan_parts.document(sha256))

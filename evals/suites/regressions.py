@@ -234,7 +234,7 @@ def streaks(history: History) -> list[Streak]:
 
 def named_in(history: History, column: int) -> dict[int, str]:
     """Row to `new` or `suspected`, for the tests that a push would have shown, as the product looks back."""
-    start = max(0, column - WINDOW)
+    start = max(0, column - WINDOW - 1)
     view = history.window(start, column + 1)
     rows = {name: row for row, name in enumerate(view.tests)}
     now = column - start

@@ -23,7 +23,8 @@ from qa_agents.results.store import RunStore
 from qa_agents.storage.engine import Database, open_database
 from qa_agents.storage.tables import result_runs
 
-Flags, Seconds = NDArray[np.bool_], NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Seconds = NDArray[np.float64]
 
 SECONDS, MEGABYTES = 30.0, 1_000.0
 FLAKY, RED_NOW = 0.02, 50

@@ -49,7 +49,7 @@ def _show(result: "Redacted") -> None:
     memory = "the memory forgot it" if result.memory else "the memory held nothing more of it"
     out.print(
         f"{escape(one_line(result.report_id, limit=80))}: {result.documents} documents, {result.reviews} reviews, "
-        f"{result.actions} actions and {len(result.entries)} ledger payloads erased; {memory}."
+        f"{result.actions} actions, {result.letters} dead letters and {len(result.entries)} ledger payloads erased; {memory}."
     )
     for line in result.in_tracker:
         out.print(f"  still in the tracker, written by us: {escape(one_line(line, limit=140))}")

@@ -140,6 +140,8 @@ class _Judging:
     def __init__(self, history: History, now: int, base: int | None) -> None:
         self._history, self._now, self._base = history, now, base
         self.evidence = Evidence(history, now)
+        # The baseline is judged by what was known then: else a test could be called broken before although nobody was told.
+        self._then = self.evidence if base is None else Evidence(history, base)
         self._red = history.red
 
     def red(self) -> Iterable[TestChange]:
@@ -155,7 +157,7 @@ class _Judging:
         before = np.zeros_like(green) if self._base is None else self._red[:, self._base]
         for row in np.flatnonzero(green & (before | history.mixed[:, now])).tolist():
             looks, columns = history.looks(row, now)
-            if before[row] and self._was_broken(row, looks, columns):
+            if before[row] and self._was_broken(row):
                 yield TestChange(
                     test_id=history.tests[row],
                     kind="fixed",
@@ -212,7 +214,7 @@ class _Judging:
             kind=kind,
             outcome=OUTCOMES[history.codes[row, now]],
             why=self._why(kind, streak, start, rate, len(set(columns))),
-            broken=round(self._broken(row, looks, columns), 4),
+            broken=round(self._broken(row, looks, columns, self.evidence), 4),
             rate=rate,
             streak=streak,
             first_red=history.runs[start].run_id,
@@ -223,33 +225,36 @@ class _Judging:
     def _kind(self, row: int, looks: list[Look], columns: list[int]) -> Kind:
         if self._base is None:
             return "failing"
-        tier = self._tier(row, looks, columns)
-        before = self._upto(looks, columns, self._base)
+        tier = self._tier(row, looks, columns, self.evidence)
+        before = self._earlier(row)
         if not before[0] or not before[0][-1].red or before[1][-1] < _streak(looks, columns)[1]:
             return tier
-        earlier = self._tier(row, *before)
+        earlier = self._tier(row, *before, self._then)
         if earlier == "new" or earlier == tier == "suspected":
             return "still"
         return tier
 
-    def _tier(self, row: int, looks: list[Look], columns: list[int]) -> Kind:
+    def _tier(self, row: int, looks: list[Look], columns: list[int], known: Evidence) -> Kind:
         """new, suspected or flaky, by what is known at the last of these looks, which is red."""
-        broken = self._broken(row, looks, columns)
+        broken = self._broken(row, looks, columns, known)
         streak, _ = _streak(looks, columns)
         if broken < SUSPECTED:
             return "suspected" if streak >= STUCK else "flaky"
         if streak >= 2:
             return "new" if broken >= BROKEN else "suspected"
-        return "new" if self.evidence.first_record >= BROKEN else "suspected"
+        return "new" if known.first_record >= BROKEN else "suspected"
 
-    def _was_broken(self, row: int, looks: list[Look], columns: list[int]) -> bool:
+    def _was_broken(self, row: int) -> bool:
         """Whether it was broken at the baseline: a suspicion that passed by itself mends nothing."""
-        earlier = self._upto(looks, columns, self._base)
-        return self._tier(row, *earlier) == "new" or _streak(*earlier)[0] >= STAYED
+        earlier = self._earlier(row)
+        return self._tier(row, *earlier, self._then) == "new" or _streak(*earlier)[0] >= STAYED
 
-    def _broken(self, row: int, looks: list[Look], columns: list[int]) -> float:
+    def _broken(self, row: int, looks: list[Look], columns: list[int], known: Evidence) -> float:
         _, start = _streak(looks, columns)
-        return judge(looks, odds=self.evidence.odds(row, self._history.signature(row, start))).broken
+        return judge(looks, odds=known.odds(row, self._history.signature(row, start))).broken
+
+    def _earlier(self, row: int) -> tuple[list[Look], list[int]]:
+        return ([], []) if self._base is None else self._history.looks(row, self._base)
 
     def _why(self, kind: Kind, streak: int, start: int, rate: FlakeRate, seen: int) -> str:
         times = "once" if streak == 1 else f"{streak} runs in a row, since {self._history.runs[start].run_id}"
@@ -274,14 +279,8 @@ class _Judging:
                 return f"It failed {times if streak > 1 else f'for the first time {known}'}. {_rate_words(rate)}"
 
     def _streak_words(self, row: int) -> str:
-        looks, columns = self._upto(*self._history.looks(row, self._now), self._base)
-        streak, start = _streak(looks, columns)
+        streak, start = _streak(*self._earlier(row))
         return f"{self._history.runs[start].run_id} on, {streak} {'run' if streak == 1 else 'runs'}"
-
-    @staticmethod
-    def _upto(looks: list[Look], columns: list[int], upto: int | None) -> tuple[list[Look], list[int]]:
-        count = 0 if upto is None else sum(column <= upto for column in columns)
-        return looks[:count], columns[:count]
 
 
 def _streak(looks: list[Look], columns: list[int]) -> tuple[int, int]:

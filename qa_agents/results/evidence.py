@@ -7,7 +7,7 @@ failure stayed.
 
 from collections import Counter, defaultdict
 
-from qa_agents.results.history import History, episodes
+from qa_agents.results.history import WINDOW, History, episodes
 from qa_agents.results.signature import Signature
 
 STAYED = 3
@@ -21,9 +21,11 @@ _PASSED, _STAYED = 0, 1
 
 
 class Evidence:
-    """Counts over the runs before a column of a history."""
+    """Counts over the WINDOW runs before a column of a history."""
 
     def __init__(self, history: History, upto: int) -> None:
+        start = max(0, upto - WINDOW)
+        history, upto = history.window(start, upto), upto - start
         self.first_stayed, self.first_passed = 0, 0
         """What became of the first failure of tests that had been green before."""
         self._seen: tuple[Counter[str], Counter[str]] = Counter(), Counter()

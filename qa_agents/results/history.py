@@ -66,12 +66,13 @@ class History:
         return self.signatures.get((test, run), NOTHING)
 
     def looks(self, test: int, upto: int) -> tuple[list[Look], list[int]]:
-        """The telling outcomes of a test up to and with column `upto`, oldest first, and the column of each.
+        """The telling outcomes of a test in column `upto` and the WINDOW before it, oldest first, and the column of each.
 
         Tries of one run that disagree are two looks at one commit, the last of them the outcome.
         """
-        codes = self.codes[test, : upto + 1]
-        columns = np.flatnonzero(codes <= ERROR)
+        codes = self.codes[test]
+        first = max(0, upto - WINDOW)
+        columns = first + np.flatnonzero(codes[first : upto + 1] <= ERROR)
         mixed = self.mixed[test]
         found: list[Look] = []
         places: list[int] = []
@@ -108,7 +109,7 @@ def history_before(
     *,
     branches: Collection[str] | None,
     baseline: str | None = None,
-    limit: int = WINDOW,
+    limit: int = WINDOW + 1,
     tell: Progress = lambda *_: None,
 ) -> History:
     """A kept run with the kept ones that ran before it on `branches` (any for None), as a history; the run comes last.

@@ -102,7 +102,7 @@ def summarise(
     gate = overall(gates) if gates else None
     light = light_of(run, comparison, gate)
     figures = figures_of(run, comparison, causes, proof, coverage_before)
-    refused = [f"{file.name} was not read: {file.refused}" for file in run.files if file.refused]
+    refused = [f"{file.name} was not read: {file.refused}" for file in run.files if file.refused and not file.is_whole]
     noted = [f"{file.name}: {note}" for file in run.files for note in file.notes]
     decide = decisions(comparison, causes, gates)
     return Summary(
@@ -132,7 +132,7 @@ def light_of(run: Run, comparison: Comparison, gate: Outcome | None) -> Light:
         return "red"
     nothing = not run.results and not run.outputs
     doubts = comparison.of("suspected", "still", "missing", "skipped") or comparison.slower
-    if nothing or doubts or gate == "undecided" or any(file.refused for file in run.files):
+    if nothing or doubts or gate == "undecided" or any(not file.is_whole for file in run.files):
         return "yellow"
     return "green"
 

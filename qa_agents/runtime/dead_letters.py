@@ -1,5 +1,6 @@
 """What could not be handled and waits for a person: deliveries and jobs, with the reason, to be replayed or dropped."""
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -126,6 +127,24 @@ class DeadLetters:
         raise NotFoundError(
             f"There is no delivery or job {name[:40]}.", hint="`qa-agents inbox list` shows what is there (d12, j7)."
         )
+
+
+def erase_letters(connection: Connection, report_id: str) -> int:
+    """Empty the dead deliveries whose body names the report, and what its dead jobs say went wrong; how many of both.
+
+    What is still on its way is not touched: it is a hint that is emptied once it is routed, within seconds.
+    """
+    named = re.compile(rb"(?<![\w-])" + re.escape(report_id.encode()) + rb"(?![\w-])")
+    dead = connection.execute(select(intake.c.pk, intake.c.body).where(intake.c.state == "dead")).all()
+    found = [row.pk for row in dead if named.search(row.body)]
+    for number in found:
+        values = {"state": "dropped", "body": b"", "reason": "(erased)"}
+        connection.execute(update(intake).where(intake.c.pk == number).values(**values))
+    said = select(jobs.c.pk, jobs.c.key, jobs.c.error).where(jobs.c.error.is_not(None))
+    told = [row.pk for row in connection.execute(said) if named.search(f"{row.key} {row.error}".encode())]
+    for number in told:
+        connection.execute(update(jobs).where(jobs.c.pk == number).values(error="(erased)"))
+    return len(found) + len(told)
 
 
 def _of_delivery(row: Any) -> Letter:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from qa_agents.runtime.events import Kind, Route
 from qa_agents.runtime.table_queue import TableQueue
@@ -124,6 +124,18 @@ class Intake:
         connection.execute(
             update(table).where(table.c.pk == row.pk).values(state=state, reason=reason, job_key=key, **kept)
         )
+
+    def forget(self, days: float) -> int:
+        """Delete deliveries and jobs that were settled more than `days` ago; how many. What waits or is dead stays.
+
+        A delivery that is repeated after that is taken for a new one: its issue is read once more, and found unchanged.
+        """
+        before = self._now() - days * 86_400
+        old_letters = table.c.state.in_(("routed", "ignored", "duplicate", "dropped")), table.c.settled_at < before
+        old_jobs = jobs.c.state.in_(("done", "merged", "dropped")), jobs.c.ended_at < before
+        with self._database.write(durable=False) as connection:
+            gone = connection.execute(delete(table).where(*old_letters)).rowcount
+            return gone + connection.execute(delete(jobs).where(*old_jobs)).rowcount
 
     def enqueue(self, connection: Connection, key: str, dedup_id: str, payload: dict[str, Any]) -> bool:
         """Ask for a look at an issue: at once when it was quiet, with a delay when it was just looked at or keeps changing."""

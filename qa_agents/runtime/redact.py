@@ -19,6 +19,7 @@ from qa_agents.checkpoint.ledger import Ledger, redact_in
 from qa_agents.errors import ConflictError, ErasedError, NotFoundError, QAAgentsError
 from qa_agents.incidents.store import IncidentStore
 from qa_agents.llm.kept import forget_answers
+from qa_agents.runtime.dead_letters import erase_letters
 from qa_agents.runtime.desk import set_run_state
 from qa_agents.runtime.erased import erased_action, erased_applied, erased_decision, erased_shown
 from qa_agents.runtime.lease import Leases
@@ -42,6 +43,8 @@ class Redacted(BaseModel):
     """Reports, bytes and verdicts erased now."""
     reviews: int = 0
     actions: int = 0
+    letters: int = 0
+    """Dead deliveries and jobs that named the report."""
     memory: bool = False
     """Whether the memory held the report and was made to forget it now."""
     entries: list[int] = Field(default_factory=list)
@@ -110,6 +113,7 @@ class Redactor:
         result.documents = sum(erase_artifact(connection, sha) for sha in sorted(ours - others))
         result.reviews = _erase_reviews(connection, report_id)
         result.actions = _erase_actions(connection, report_id)
+        result.letters = erase_letters(connection, report_id)
         result.memory = self._around.store.erase_in(connection, report_id)
         forget_answers(connection)
         connection.execute(
@@ -117,7 +121,7 @@ class Redactor:
             .where(reports.c.report_id == report_id, reports.c.error.is_not(None))
             .values(error="(erased)")
         )
-        counts = result.model_dump(include={"documents", "reviews", "actions", "memory"})
+        counts = result.model_dump(include={"documents", "reviews", "actions", "letters", "memory"})
         told = counts if any(counts.values()) else {}
         done = redact_in(connection, self._ledger, actor=by, reason=reason, subject=report_id, **told)
         result.entries, result.unerasable = done.erased, done.unerasable

@@ -3,7 +3,6 @@
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from qa_agents.checkpoint.markup import Writer
 from qa_agents.checkpoint.schema import VERDICTS, Review
@@ -288,8 +287,3 @@ def _is_repetition(review: Review, session: Session, form: dict[str, str]) -> bo
 def _number(text: str | None, default: int) -> int:
     """A page or entry number of a URL; anything else is the default."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else default
-
-
-def report_link(report_id: str) -> str:
-    """The address of a report's history."""
-    return f"/reports/{quote(report_id, safe='')}"

@@ -325,3 +325,35 @@ def test_a_folder_of_reports_serves_as_a_tracker(tmp_path: Path) -> None:
 def test_a_hook_without_a_tracker_says_so(bench: Bench) -> None:
     with pytest.raises(UnavailableError):
         Listener(bench.workspace).triage({"source": "main", "issue": "1"})
+
+
+def test_what_is_settled_is_forgotten_after_its_time_and_what_is_dead_or_waits_is_not(bench: Bench) -> None:
+    bench.issue()
+    bench.send()
+    bench.deliver(b"no json")
+    assert bench.work() == 1
+    assert bench.states() == {"routed": 1, "dead": 1}
+    intake = bench.workspace.intake
+    assert intake.forget(7) == 0
+    now = intake._now
+    intake._now = lambda: now() + 8 * 86_400
+    assert intake.forget(7) == 2  # the delivery and its job
+    assert bench.states() == {"dead": 1}
+    assert bench.waiting() == ["WB-1"]
+
+
+def test_a_redaction_empties_dead_letters_that_name_the_report_and_no_others(bench: Bench) -> None:
+    from qa_agents import operations
+
+    bench.issue()
+    bench.send()
+    bench.work()
+    bench.deliver(b"torn: WB-1 says Zebedee")
+    bench.deliver(b"torn: WB-12 says Zebedee")
+    bench.work()
+    assert bench.states()["dead"] == 2
+    done = operations.redact(bench.workspace, "WB-1", reviewer="grace", reason="request 17", unsettled=True)
+    assert done.letters == 1
+    assert bench.states() == {"routed": 1, "dead": 1, "dropped": 1}
+    (left,) = bench.workspace.dead_letters.listed()
+    assert left.body == b"torn: WB-12 says Zebedee"

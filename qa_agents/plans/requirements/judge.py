@@ -149,7 +149,8 @@ def _lead_in(text: str, context: Context) -> Verdict:
     if context.followed_by in ("bullet", "") and not words.LABELLED.match(text):
         return Verdict(None, "leads a list in")
     if re.search(
-        r"\b(?:examples?|look(?:s)? like|like this|like so|following (?:structure|content|code|command)|as follows)\b",
+        r"\b(?:examples?|look(?:s)? like|like this|like so|following (?:structure|content|code|command)|as follows"
+        r"|(?:this|which|it) (?:produces|outputs|renders|results in|becomes|yields|gives))\b",
         text,
         re.I,
     ):

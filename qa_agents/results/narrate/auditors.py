@@ -39,7 +39,7 @@ def _identity(summary: Summary) -> Table:
         ((label,), (Code(this),) if this else ("–",), (Code(before),) if before else ("–",))
         for label, this, before in rows
     )
-    return Table("What this is about", ("", "this run", "baseline"), told)
+    return Table("What this is about", ("fact", "this run", "baseline"), told)
 
 
 def _files(summary: Summary) -> Table:

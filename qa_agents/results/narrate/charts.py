@@ -114,9 +114,7 @@ def _told(counts: dict[Outcome, int]) -> str:
 
 
 def _figure(parts: Sequence[str], height: int, said: str) -> str:
-    style = (
-        f"width:100%;max-width:{WIDTH}px;height:auto;font-size:13px;font-variant-numeric:tabular-nums"
-    )
+    style = f"width:100%;max-width:{WIDTH}px;height:auto;font-size:13px;font-variant-numeric:tabular-nums"
     return (
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(said)}" style="{style}">'
         f"<title>{escape(said)}</title>{''.join(parts)}</svg>"

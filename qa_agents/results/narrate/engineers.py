@@ -132,7 +132,7 @@ def _slower(summary: Summary) -> list[Block]:
         f"Medians of the last {first.n_now} runs against up to {first.n_before} earlier ones; p after Mann and Whitney, "
         f"adjusted by Holm over {first.compared:,} {plural(first.compared, 'test')}."
     )
-    return [Table("Slower", ("test", "before", "now", "", "p"), rows), Paragraph((note,))]
+    return [Table("Slower", ("test", "before", "now", "times", "p"), rows), Paragraph((note,))]
 
 
 def _changes(title: str, changes: list[TestChange]) -> list[Block]:

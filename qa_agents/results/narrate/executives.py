@@ -33,6 +33,9 @@ def for_executives(summary: Summary, opening: Sequence[str] = ()) -> Section:
         Paragraph((f"{LIGHTS[summary.light]}: {_because(summary)}.",)),
         *(Paragraph(line) for line in sentences),
     ]
+    if unread := _unread(summary):
+        told = f"{unread:,} {plural(unread, 'file was', 'files were')} not read whole, so some tests may be missing here: see "
+        blocks.append(Paragraph((told, Link("what was read", "audit"), ".")))
     changed = what_changed(summary)
     if changed:
         blocks += [Paragraph(("What changed:",)), Bullets(tuple(changed))]
@@ -80,10 +83,25 @@ def _because(summary: Summary) -> str:
     if summary.light == "green":
         return "nothing is newly broken, and nothing is open"
     if summary.light == "yellow":
-        return "nothing is proven broken, and something should be looked at"
+        reasons = (
+            (not summary.comparison.counts or not any(summary.comparison.counts.values()), "no test ran"),
+            (bool(_unread(summary)), "a part of the results could not be read"),
+            (summary.gate == "undecided", "a promise of the quality gate is open"),
+            (count(summary, "suspected"), "failures are suspected"),
+            (count(summary, "still"), "tests were broken before already"),
+            (count(summary, "missing"), "tests did not run"),
+            (count(summary, "newly_skipped"), "tests are skipped now"),
+            (count(summary, "slower"), "tests became slower"),
+        )
+        return " and ".join([said for holds, said in reasons if holds][:2]) or "something should be looked at"
     broke = "something broke" if count(summary, "new") else "tests fail" if count(summary, "failing") else ""
     promise = "a promise of the quality gate is not kept" if summary.gate == "red" else ""
     return " and ".join(part for part in (broke, promise) if part) or "a person must look"
+
+
+def _unread(summary: Summary) -> int:
+    """How many files were not read whole."""
+    return sum(not file.is_whole for file in summary.files)
 
 
 def _how_it_went(summary: Summary) -> Line:

@@ -44,7 +44,7 @@ def as_html(
     links = "".join(f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>' for section in sections)
     parts = [
         f"<header><h1>{sign} {name}</h1>",
-        f'<nav aria-label="On this page"><ul>{links}</ul></nav></header><main>',
+        f'<nav aria-label="On this page"><ul>{links}</ul></nav></header><main style="overflow-wrap:anywhere">',
     ]
     for at, section in enumerate(sections):
         parts.append(

@@ -14,7 +14,7 @@ from qa_agents.llm.models import Models
 from qa_agents.llm.schema import Call
 from qa_agents.settings import ModelSettings
 from qa_agents.storage.engine import Database
-from qa_agents.testing.model_server import ALL_ABILITIES, Asked, ModelServer, Turn
+from qa_agents.testing.model_server import ALL_ABILITIES, Asked, ModelServer, Turn, fitting
 from tests.unit.llm.conftest import Verdict, question
 
 GOOD = {"word": "fine", "stars": 4}
@@ -222,6 +222,28 @@ def test_an_answer_that_is_no_use_says_nothing_about_the_endpoint(server: ModelS
     assert reasons == {"not-json"}
 
 
+def test_more_questions_at_once_than_are_allowed_are_turned_away(
+    server: ModelServer, models_to: Callable[..., Models]
+) -> None:
+    impatient, patient = models_to(server, timeout=0.3), models_to(server, concurrency=1)
+    entered, leave = threading.Event(), threading.Event()
+
+    def answer(asked: Asked) -> Turn:
+        entered.set()
+        leave.wait()
+        return fitting(asked)
+
+    server.answer = answer
+    impatient._line._places = patient._line._places
+    first = threading.Thread(target=lambda: patient.ask(question(), Verdict, budget_key="IN-1"))
+    first.start()
+    entered.wait()
+    assert impatient.ask(question("another"), Verdict, budget_key="IN-2").reason == "busy"
+    leave.set()
+    first.join()
+    assert patient.ask(question("another"), Verdict, budget_key="IN-2").reason is None
+
+
 class TestWaysOfAsking:
     """JSON schema, else a forced function, else JSON mode: found once, kept in the workspace."""
 
@@ -329,7 +351,6 @@ class TestKept:
         assert keeping.ask(question(), Verdict, budget_key="IN-1").repaired
         again = keeping.ask(question(), Verdict, budget_key="IN-1")
         assert (again.cached, again.repaired) == (True, True)
-
 
     def test_erasing_a_report_forgets_every_kept_answer(
         self, server: ModelServer, models_to: Callable[..., Models], db: Database

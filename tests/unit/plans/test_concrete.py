@@ -102,7 +102,7 @@ def test_an_answer_without_a_deed_makes_no_case() -> None:
 
 
 def test_an_example_with_its_result_is_given_as_input_and_compared() -> None:
-    text = "# Names\n\nThe name must be put into the greeting.\n\n```\nHi {{name}}\n```\n\nThis produces:\n\n```\nHi Kim\n```\n"
+    text = "# Names\n\nThe name must be greeted.\n\n```liquid\nHi {{name}}\n```\n\nThis produces:\n\n```\nHi Kim\n```\n"
     (case,) = [case for case in planned(text).cases if case.technique == "syntax"]
     assert (case.steps[0].data, case.steps[0].expected) == (
         "Hi {{name}}", "The result is the one that the text shows:\nHi Kim",

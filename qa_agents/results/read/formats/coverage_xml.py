@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from qa_agents.results.read.formats.shapes import XmlFormat
 from qa_agents.results.read.reading import Reading, number_of, whole_of
-from qa_agents.results.read.xml import Part, local
+from qa_agents.results.read.xml import Part, children, local
 from qa_agents.results.schema import Coverage
 
 _CONDITIONS = re.compile(r"\((\d{1,9})/(\d{1,9})\)")
@@ -14,7 +14,8 @@ _DISAGREE = 0.005
 
 
 def read_cobertura(parts: Iterator[Part], reading: Reading) -> Iterator[Coverage]:
-    """Lines counted once per file and number, whichever class or method names them; branches from `condition-coverage`."""
+    """Lines counted once per file and number; branches from `condition-coverage`. A class lists its lines; where it does not,
+    its methods do."""
     hits: dict[tuple[str, int], bool] = {}
     branches: dict[tuple[str, int], tuple[int, int]] = {}
     declared: float | None = None
@@ -25,7 +26,8 @@ def read_cobertura(parts: Iterator[Part], reading: Reading) -> Iterator[Coverage
         if part.kind != "whole" or part.tag != "class":
             continue
         file = part.element.get("filename") or part.element.get("name") or ""
-        for line in part.element.iter():
+        own = [line for lines in children(part.element, "lines") for line in lines]
+        for line in own or part.element.iter():
             if local(line) != "line" or (at := whole_of(line.get("number"))) is None:
                 continue
             key = file, at

@@ -252,3 +252,17 @@ def test_a_sentence_that_says_more_than_it_cites_is_refused(sentence: str, probl
     said = refused(sentence, ["1 of 2 tests passed; 1 failed."])
     assert (problem in said) if problem else said == ""
     assert refused(sentence, [])
+
+
+def test_a_run_of_which_a_part_could_not_be_read_is_never_green() -> None:
+    summary, run = summary_of({"s::a": GREEN})
+    assert summary.light == "green"
+    cut = run.model_copy(update={"files": (run.files[0].model_copy(update={"is_whole": False}),)})
+    yellow = summarise(cut, "d", summary.comparison, [])
+    assert yellow.light == "yellow"
+    page = pages(yellow)["executives.md"]
+    assert "Yellow: a part of the results could not be read." in page
+    assert "1 file was not read whole" in page
+    picture = ReadFile(name="a.png", refused="It is no text, so no test results.")
+    beside = run.model_copy(update={"files": (*run.files, picture)})
+    assert summarise(beside, "d", summary.comparison, []).light == "green"
