@@ -16,6 +16,7 @@ COMMANDS = ("triage", "learning", "audit", "retrieval", "proposals", "severity",
 SUITES = {
     "monitor": "monitoring and quality gates: do intervals cover, do daily looks stay honest, what is found?",
     "witness": "a language model as second witness in triage, with and without it, on any endpoint",
+    "injection": "twins with and without a payload: drift, goals, false alarms; and a model that always obeys the payload",
     "gate": "the missed-critical bound: does it hold, and what does it cost?",
     "jira_effects": "is every change made exactly once in Jira, when answers are lost and workers killed?",
     "throughput": "the loop of one report against the bare graph",

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 from qa_agents.errors import InvalidInputError, QAAgentsError
 from qa_agents.listening import CANDIDATES, received_of
-from qa_agents.operations import handle, reviewed
+from qa_agents.operations.deciding import reviewed
+from qa_agents.operations.handling import handle
 from qa_agents.runtime.jira_issues import JiraIssues, incidents_of
 from qa_agents.storage.canonical import digest_of
 from qa_agents.storage.engine import recall_fact, remember_fact

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from qa_agents.errors import ConflictError, InvalidInputError, QAAgentsError, UnavailableError
 from qa_agents.incidents.intake import ReceivedReport
 from qa_agents.incidents.schema import Report
-from qa_agents.operations import handle, recover
+from qa_agents.operations.handling import handle, recover
 from qa_agents.runtime.events import Kind, Route, decide
 from qa_agents.runtime.issues import IssueSource
 from qa_agents.runtime.worker import MAX_ATTEMPTS, Worker

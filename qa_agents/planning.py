@@ -1,4 +1,4 @@
-"""What a person or a program can ask about test plans: draft one, decide about its items, export it. Beside operations.py."""
+"""What a person or a program can ask about test plans: draft one, decide about its items, export it. Beside operations/."""
 
 import re
 import time
@@ -120,7 +120,7 @@ def decide_item(
     `recognised` is who was authenticated already.
     Raises NotFoundError for an item the plan does not have, InvalidInputError for a change it cannot take.
     """
-    from qa_agents.operations import recognise
+    from qa_agents.operations.deciding import recognise
 
     by = recognised or recognise(workspace, reviewer, token)
     plan = plan_of(workspace, name)

@@ -266,7 +266,7 @@ class Settings(BaseSettings):
     reviewer_token: SecretStr | None = None
     """The token by which the policy recognises the reviewer."""
     intake_days: int = Field(90, ge=7)
-    """How long the service remembers deliveries and jobs that are settled; what waits or is dead is kept until somebody decides."""
+    """How long the service remembers what is settled; deliveries and jobs that wait or are dead are kept."""
     max_report_bytes: int = Field(10_000_000, ge=10_000)
     """A larger report is refused, with its hash kept."""
     analysed_chars: int = Field(200_000, ge=1_000)

@@ -1,4 +1,4 @@
-"""What a person or a program can ask about test runs: take one in, say what it means. Beside operations.py and planning.py."""
+"""What a person or a program can ask about test runs: take one in, say what it means. Beside operations/ and planning.py."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime

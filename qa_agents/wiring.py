@@ -12,6 +12,7 @@ from qa_agents.settings import Settings, prepare_environment, resource_dir
 
 if TYPE_CHECKING:
     from qa_agents.checkpoint.anchor import Anchors
+    from qa_agents.checkpoint.canaries import Canaries
     from qa_agents.checkpoint.inbox import Inbox
     from qa_agents.checkpoint.ledger import Ledger
     from qa_agents.checkpoint.policy import Policy
@@ -164,6 +165,13 @@ class Workspace:
         from qa_agents.checkpoint.inbox import Inbox
 
         return Inbox(self.database, self.ledger, policy=self.policy)
+
+    @property
+    def canaries(self) -> "Canaries":
+        """Known-bad cases among the reviews that wait."""
+        from qa_agents.checkpoint.canaries import Canaries
+
+        return Canaries(self.database, self.inbox, self.ledger)
 
     @cached_property
     def policy(self) -> "Policy":

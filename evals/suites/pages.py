@@ -110,7 +110,7 @@ def run_pages(waiting: int, requests: int, folder: Path) -> Timings:
 def _fill(folder: Path, waiting: int) -> str:
     """Triage the examples, then multiply what waits; the id of one real review."""
     from qa_agents.incidents.intake import read_batch
-    from qa_agents.operations import handle
+    from qa_agents.operations.handling import handle
 
     settings = Settings(home=folder / "home", embedder="none", policy=folder / "policy.toml", min_free_bytes=0)
     draw = random.Random(1)

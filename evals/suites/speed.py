@@ -29,7 +29,7 @@ from qa_agents.incidents.importers import import_files
 from qa_agents.incidents.intake import ReceivedReport, read_batch
 from qa_agents.incidents.minilm import Vectors
 from qa_agents.incidents.schema import Incident
-from qa_agents.operations import handle
+from qa_agents.operations.handling import handle
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from qa_agents.wiring import Workspace
 
 JUDGED = 5
+STRIDE = 2
+"""Every second duplicate is measured."""
 USES = ("triage.relations", "triage.hypothesis")
 _PLACE = {"yes": 0, "unclear": 1, "no": 2}
 
@@ -155,10 +157,9 @@ def main() -> int:
     parser.add_argument("--model", required=True, help="its name there")
     parser.add_argument("-n", type=positive, default=30, help="reports to measure")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer")
+    parser.add_argument("--home", type=Path, metavar="DIR", help="keep answers here, to go on after an interruption")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every case as JSON")
     options = parser.parse_args()
-    from qa_agents.wiring import Workspace
-
     model = ModelSettings(
         base_url=options.base_url,
         fast=options.model,
@@ -171,8 +172,21 @@ def main() -> int:
     past = [Incident.model_validate_json(line) for line in lines]
     known = {incident.id: incident for incident in past}
     duplicates = [incident for incident in past if incident.duplicate_of]
-    chosen = duplicates[:: max(1, len(duplicates) // options.n)][: options.n]
-    with tempfile.TemporaryDirectory() as home, Workspace(Settings(home=Path(home), model=model)) as workspace:
+    chosen = duplicates[::STRIDE][: options.n]
+    with tempfile.TemporaryDirectory() as made:
+        return _run(options, Settings(home=options.home or Path(made), model=model), past, chosen, known)
+
+
+def _run(
+    options: argparse.Namespace,
+    settings: Settings,
+    past: Sequence[Incident],
+    chosen: Sequence[Incident],
+    known: dict[str, Incident],
+) -> int:
+    from qa_agents.wiring import Workspace
+
+    with Workspace(settings) as workspace:
         workspace.store.upsert(past, origin="import")
         mode, why = workspace.models.probe()
         if mode is None:

@@ -3,7 +3,7 @@
 from qa_agents.assistant.cards import SHOWN, shown
 from qa_agents.assistant.schema import Aspect, Point, Reply
 from qa_agents.checkpoint.schema import Review
-from qa_agents.operations import Explanation, Handled
+from qa_agents.operations.handling import Explanation, Handled
 from qa_agents.triage.schema import FIELDS, FieldName, Proposal, Relation, Triage
 
 _ASPECT_FIELDS: dict[Aspect, FieldName] = {

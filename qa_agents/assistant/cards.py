@@ -8,10 +8,11 @@ from qa_agents.assistant.schema import Item, Point, Reply, Shown
 from qa_agents.checkpoint.ledger import Entry
 from qa_agents.checkpoint.schema import VERDICTS, Review
 from qa_agents.incidents.schema import Candidate, Incident
-from qa_agents.operations import Decided, Undone
-from qa_agents.operations import Waiting as Waits
+from qa_agents.operations.deciding import Decided
+from qa_agents.operations.deciding import Waiting as Waits
 from qa_agents.planning import Drafted
 from qa_agents.results.cluster import Cause
+from qa_agents.runtime.undo import Undone
 from qa_agents.summarizing import Summarised
 from qa_agents.trackers.schema import Action, describe
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from qa_agents.moments import span_in
+
 _YES = r"(?:(?:yes|ok|okay|please|right|and)\b[,!.\s]*)*"
 _ORDER = re.compile(
     rf"{_YES}(approve|accept|sign|reject|decline|defer|postpone|delegate|hand|ask|edit|set|change|answer|assume)\b(.*)",
@@ -32,9 +34,7 @@ _PAIR = re.compile(
     r"(?=\s*(?:[,;]|\band\s+(?:the\s+)?[a-z][\w.-]*\s*(?:=|to\b)|\s[a-z][\w.-]*=|\bbecause\b|\bsince\b|\breason\b|$))",
     re.IGNORECASE,
 )
-_SPAN = re.compile(r"\b(\d{1,4})\s?(h|hours?|d|days?|w|weeks?)\b", re.IGNORECASE)
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:T[\d:]+(?:Z|[+-]\d{2}:?\d{2})?)?")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _JOINING = frozenset(("and", "it", "is", "a", "the", "of", "because", "reason"))
 _QUOTED = re.compile(r"[\"“]([^\"”]+)[\"”]")
 _ANSWER = re.compile(r"\s*(Q-[\w-]+|\d{1,2})\s*(?:[:=]|\bwith\b)\s*(.+)", re.IGNORECASE | re.DOTALL)
@@ -43,7 +43,7 @@ _ASKED = re.compile(r"\s*(?:the\s+)?reporter\b(.*)", re.IGNORECASE | re.DOTALL)
 
 
 class Order(BaseModel):
-    """A decision as ordered: what to answer (as `operations.decide` takes it), or why the words do not make one."""
+    """A decision as ordered: what to answer (as `deciding.decide` takes it), or why the words do not make one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,8 +90,8 @@ def reason_in(text: str, codes: Sequence[str]) -> tuple[str | None, str]:
 
 def moment_in(text: str, now: datetime) -> datetime | None:
     """The moment that a text names: a span (2d, 4 hours), a date, tomorrow, next week; None without one."""
-    if span := _SPAN.search(text):
-        return now + int(span[1]) * _UNITS[span[2][0].casefold()]
+    if span := span_in(text):
+        return now + span
     if "tomorrow" in text.casefold():
         return now + timedelta(days=1)
     if "next week" in text.casefold():
@@ -99,7 +99,7 @@ def moment_in(text: str, now: datetime) -> datetime | None:
     if date := _DATE.search(text):
         try:
             return datetime.fromisoformat(date[0]).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return None
 

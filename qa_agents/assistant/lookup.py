@@ -9,7 +9,7 @@ from qa_agents.assistant.schema import Item, ItemKind
 from qa_agents.checkpoint.schema import Review
 from qa_agents.errors import NotAllowedError, NotFoundError
 from qa_agents.incidents.schema import Candidate, Incident, Report
-from qa_agents.operations import Waiting, recognise, waiting
+from qa_agents.operations.deciding import Waiting, recognise, waiting
 from qa_agents.storage.tables import incidents, reports, reviews
 
 if TYPE_CHECKING:

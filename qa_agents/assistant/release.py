@@ -9,7 +9,7 @@ from sqlalchemy import select
 from qa_agents.assistant.schema import Item, Point, Reply
 from qa_agents.errors import NotFoundError
 from qa_agents.incidents.schema import Incident
-from qa_agents.operations import Waiting, waiting
+from qa_agents.operations.deciding import Waiting, waiting
 from qa_agents.results.summary import Summary
 from qa_agents.storage.tables import incidents as table
 from qa_agents.storage.tables import runs

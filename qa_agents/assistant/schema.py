@@ -55,7 +55,7 @@ class Intent(_Part):
     value: str = ""
     """The value that a question names: “why *S2*?”."""
     answer: dict[str, Any] = Field(default_factory=dict)
-    """A decision's fields, as `operations.decide` takes them."""
+    """A decision's fields, as `deciding.decide` takes them."""
     rule: str = ""
     """What recognised it: `command`, `paste`, `model`, or the rule's name."""
 

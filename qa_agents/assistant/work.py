@@ -13,11 +13,13 @@ from qa_agents.checkpoint.schema import Review
 from qa_agents.errors import InvalidInputError, NotFoundError
 from qa_agents.incidents.intake import ReceivedReport, read_report
 from qa_agents.incidents.schema import Candidate, Incident, Report
-from qa_agents.operations import Decided, Handled, Undone, handle
-from qa_agents.operations import decide as decide_
-from qa_agents.operations import explain as explain_
-from qa_agents.operations import undo as undo_
+from qa_agents.operations.deciding import Decided
+from qa_agents.operations.deciding import decide as decide_
+from qa_agents.operations.handling import Handled, handle
+from qa_agents.operations.handling import explain as explain_
+from qa_agents.operations.intervening import undo as undo_
 from qa_agents.planning import Drafted, draft, drafted, plan_name
+from qa_agents.runtime.undo import Undone
 from qa_agents.summarizing import Summarised, find_baseline, take_in
 from qa_agents.summarizing import summarise as summarise_
 
@@ -215,14 +217,14 @@ def history(workspace: "Workspace", item: Item) -> Reply:
 def decide(
     workspace: "Workspace", name: str, reviewer: str | None, token: "SecretStr | None", answer: dict[str, Any]
 ) -> Decided:
-    """A person's answer to a review, by `operations.decide`: the same identity, policy and digest as on the command line."""
+    """A person's answer to a review, by `deciding.decide`: the same identity, policy and digest as on the command line."""
     return decide_(workspace, name, reviewer=reviewer, token=token, **answer)
 
 
 def undo(
     workspace: "Workspace", name: str, reviewer: str | None, token: "SecretStr | None", *, dry_run: bool
 ) -> Undone:
-    """Take back what was done under this name, by `operations.undo`."""
+    """Take back what was done under this name, by `intervening.undo`."""
     return undo_(workspace, name, reviewer=reviewer, token=token, dry_run=dry_run)
 
 

@@ -7,9 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Mode = Literal["shadow", "gated", "live"]
 """shadow: proposes and writes nothing; gated: writes what a person approved; live: may write without asking."""
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""The strictest first."""
 ActionName = Literal["create", "comment", "label", "link", "question"]
 ACTIONS: tuple[ActionName, ...] = get_args(ActionName)
 Split = Literal["component", "filer"]
+ChallengedField = Literal["component", "severity", "priority", "type", "assignee"]
 OTHER_FILER = "other"
 """The filer type of whoever `filers` does not name."""
 
@@ -63,6 +66,8 @@ class GatePolicy(_Part):
     """A live field also asks while the lower 95 % bound of its calibrated probability is below this."""
     first_reports: int = Field(default=50, ge=0)
     """A memory, or a product in it, smaller than this always asks: nothing is known about it yet."""
+    challenge: list[ChallengedField] = Field(default_factory=list)
+    """Fields whose value, set by a person, may be doubted once in a private comment with evidence. They are never written."""
     costs: Costs | None = None
 
     @model_validator(mode="after")
@@ -79,7 +84,10 @@ class GatePolicy(_Part):
         return "live" in (self.component, self.severity, self.priority, self.type, self.assignee)
 
     def mode_of(self, kind: str, params: Mapping[str, Any]) -> Mode:
-        """The mode of a tracker action; of a field write its field's. What the policy does not know is gated."""
+        """The mode of a tracker action; of a field write its field's. What the policy does not know is gated.
+
+        A comment that doubts a field has the stricter mode of the two.
+        """
         if kind == "set_field":
             mode: Mode = (
                 getattr(self, str(params.get("field")), "gated") if params.get("field") in FIELD_MODES else "gated"
@@ -87,6 +95,9 @@ class GatePolicy(_Part):
             return mode
         known = "question" if kind == "add_comment" and params.get("public") else _ACTION_OF.get(kind)
         found: Mode = getattr(self.actions, known) if known else "gated"
+        if kind == "add_comment" and isinstance(doubted := params.get("challenges"), Mapping):
+            field = self.mode_of("set_field", {"field": doubted.get("field")})
+            return min(found, field, key=MODES.index)
         return found
 
     def filer_of(self, reporter: str | None) -> str:

@@ -20,7 +20,7 @@ def demo(
     from qa_agents.cli.verdict import show_verdict
     from qa_agents.incidents.importers import import_files
     from qa_agents.incidents.intake import read_report
-    from qa_agents.operations import handle
+    from qa_agents.operations.handling import handle
 
     if context.obj is None:
         context.obj = Path(".qa-agents") / "demo"

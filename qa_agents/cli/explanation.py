@@ -8,7 +8,7 @@ from rich.table import Table
 
 from qa_agents.cli.common import console
 from qa_agents.cli.text import one_line
-from qa_agents.operations import Explanation
+from qa_agents.operations.handling import Explanation
 
 
 def show_explanation(explanation: Explanation) -> None:

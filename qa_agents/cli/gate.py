@@ -108,7 +108,7 @@ def acknowledge(
     as_json: Json = False,
 ) -> None:
     """Accept that reports have changed since the calibration; who and why is in the ledger."""
-    from qa_agents.operations import recognise
+    from qa_agents.operations.deciding import recognise
 
     if not reason.strip():
         raise InvalidInputError("An alarm is acknowledged with a reason.", hint="Say --reason “…”, or calibrate again.")
@@ -166,7 +166,7 @@ def _chosen(workspace: "Workspace", words: list[str]) -> "Chosen":
 def _calibrated(
     workspace: "Workspace", chosen: "Chosen", words: list[str], *, alpha: float, delta: float, reviewer: str | None
 ) -> "CriticalBound":
-    from qa_agents.operations import recognise
+    from qa_agents.operations.deciding import recognise
     from qa_agents.triage.gate.calibration import base_rate, calibrate_bound
     from qa_agents.triage.gate.rehearsal import scorer
 

@@ -66,7 +66,7 @@ def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
 @app.command()
 def replay(context: typer.Context, name: Name, reviewer: As = None, as_json: Json = False) -> None:
     """Let it be handled once more, whatever its age."""
-    from qa_agents.operations import recognise
+    from qa_agents.operations.deciding import recognise
 
     with open_workspace(context) as workspace:
         by = recognise(workspace, reviewer, workspace.settings.reviewer_token).name
@@ -83,7 +83,7 @@ def drop(
     as_json: Json = False,
 ) -> None:
     """Give it up: its body is erased, its hash and the reason stay."""
-    from qa_agents.operations import recognise
+    from qa_agents.operations.deciding import recognise
 
     with open_workspace(context) as workspace:
         by = recognise(workspace, reviewer, workspace.settings.reviewer_token).name

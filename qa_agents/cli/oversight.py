@@ -1,7 +1,5 @@
 """`qa-agents review stats | canary | second | audit`: whether people at the checkpoint still look, and what went past them."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,10 +8,10 @@ import typer
 from qa_agents.cli.common import As, Json, console, open_workspace, print_json
 from qa_agents.cli.text import one_line
 from qa_agents.errors import UsageError
+from qa_agents.moments import moment_back
 
 if TYPE_CHECKING:
     from qa_agents.checkpoint.audits import Audits, Finding
-    from qa_agents.checkpoint.canaries import Canaries
     from qa_agents.checkpoint.oversight import SecondLooks
     from qa_agents.checkpoint.policy import Policy
     from qa_agents.checkpoint.reviewers import Reviewer, Stats
@@ -37,8 +35,9 @@ def stats(
     """Per reviewer: what was decided, overridden, caught and confirmed by a second look; per field: what was kept."""
     from qa_agents.checkpoint import reviewers
 
+    back = moment_back(since).timestamp() if since else None
     with open_workspace(context) as workspace:
-        found = reviewers.stats(workspace.database, reviewer=reviewer, since=_since(since) if since else None)
+        found = reviewers.stats(workspace.database, reviewer=reviewer, since=back)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -58,7 +57,7 @@ def canary_add(
     with open_workspace(context) as workspace:
         for case in cases:
             stage(workspace.triage_parts, case)
-        new = _canaries(workspace).add(cases)
+        new = workspace.canaries.add(cases)
     if as_json:
         print_json({"read": len(cases), "new": new})
     else:
@@ -71,7 +70,7 @@ def canary_list(context: typer.Context, as_json: Json = False) -> None:
     from rich.markup import escape
 
     with open_workspace(context) as workspace:
-        overview = _canaries(workspace).overview()
+        overview = workspace.canaries.overview()
     if as_json:
         print_json(overview.model_dump(mode="json"))
         return
@@ -91,7 +90,7 @@ def canary_draw(context: typer.Context, as_json: Json = False) -> None:
     from qa_agents.triage.canary import open_canary
 
     with open_workspace(context) as workspace:
-        canaries, rate = _canaries(workspace), _policy(workspace).canary_rate
+        canaries, rate = workspace.canaries, _policy(workspace).canary_rate
         waiting = [review.review_id for review in workspace.inbox.waiting(include_deferred=True)]
         real = [review_id for review_id in waiting if rate and not canaries.holds(review_id)]
         opened = [open_canary(workspace.triage_parts, canaries, beside=review_id, rate=rate) for review_id in real]
@@ -314,32 +313,11 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-_SPAN = re.compile(r"(\d{1,4})\s?([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-def _since(text: str) -> float:
-    span = _SPAN.fullmatch(text.strip().lower())
-    if span:
-        return (datetime.now(UTC) - int(span[1]) * _UNITS[span[2]]).timestamp()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text} is neither a date nor a span.", hint="Say 2026-12-01, 24h, 30d or 6w.") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
 def _edits(pairs: list[str]) -> dict[str, str]:
     split = [text.partition("=") for text in pairs]
     if any(not equals or not field.strip() or not value.strip() for field, equals, value in split):
         raise UsageError("--set takes FIELD=VALUE.", hint="For example --set component=Payments.")
     return {field.strip(): value.strip() for field, _, value in split}
-
-
-def _canaries(workspace: "Workspace") -> "Canaries":
-    from qa_agents.checkpoint.canaries import Canaries
-
-    return Canaries(workspace.database, workspace.inbox, workspace.ledger)
 
 
 def _seconds(workspace: "Workspace") -> "SecondLooks":
@@ -360,6 +338,6 @@ def _policy(workspace: "Workspace") -> "Policy":
 
 def _who(workspace: "Workspace", claimed: str | None) -> str:
     """The reviewer, recognised as for any decision."""
-    from qa_agents.operations import recognise
+    from qa_agents.operations.deciding import recognise
 
     return recognise(workspace, claimed, workspace.settings.reviewer_token).name

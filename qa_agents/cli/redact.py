@@ -9,7 +9,7 @@ from qa_agents.cli.text import one_line
 from qa_agents.errors import FindingsError
 
 if TYPE_CHECKING:
-    from qa_agents.operations import Redacted
+    from qa_agents.runtime.redact import Redacted
 
 
 def redact(
@@ -29,7 +29,7 @@ def redact(
     be undone, and what it erases cannot be undone in the tracker either: `qa-agents undo` first, where that is wanted. What the
     tracker still holds of ours is listed. Exit 1 when something is left to be done by repeating it.
     """
-    from qa_agents.operations import redact as redact_
+    from qa_agents.operations.intervening import redact as redact_
 
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token

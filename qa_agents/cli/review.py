@@ -1,8 +1,7 @@
 """`qa-agents review`: what waits for a person, and the person's answers."""
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,10 +9,11 @@ import typer
 from qa_agents.cli.common import As, Json, console, open_workspace, print_json
 from qa_agents.cli.text import one_line
 from qa_agents.errors import UsageError
+from qa_agents.moments import moment_ahead
 
 if TYPE_CHECKING:
     from qa_agents.checkpoint.schema import Review
-    from qa_agents.operations import Decided
+    from qa_agents.operations.deciding import Decided
 
 app = typer.Typer(help="What waits at the checkpoint, and your answers.", no_args_is_help=True)
 
@@ -35,7 +35,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List what waits, oldest first."""
-    from qa_agents.operations import Waiting, waiting
+    from qa_agents.operations.deciding import Waiting, waiting
 
     with open_workspace(context) as workspace:
         found = waiting(workspace, include_deferred=deferred)
@@ -72,7 +72,7 @@ def list_(
 @app.command()
 def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Show one review whole: what was found, why, what would be written."""
-    from qa_agents.operations import reviewed
+    from qa_agents.operations.deciding import reviewed
 
     with open_workspace(context) as workspace:
         review = workspace.inbox.find(name)
@@ -171,7 +171,7 @@ def defer(
     as_json: Json = False,
 ) -> None:
     """Decide later; the review leaves the list until it is due."""
-    _decide(context, name, reviewer, as_json, verdict="defer", until=_moment(until), note=remark)
+    _decide(context, name, reviewer, as_json, verdict="defer", until=moment_ahead(until), note=remark)
 
 
 @app.command()
@@ -207,7 +207,7 @@ def sign(
     reasons = _pairs(waive or [], "--waive ITEM=REASON", "PAY-7='fixed in the hotfix of Friday'")
     if reasons and (owner is None or expires is None):
         raise UsageError("A waiver needs --owner and --expires.", hint="For example --owner ada --expires 2w.")
-    until = _moment(expires) if expires else None
+    until = moment_ahead(expires) if expires else None
     waivers = [{"item": item, "reason": why, "owner": owner, "expires": until} for item, why in reasons.items()]
     _decide(context, name, reviewer, as_json, verdict="sign", accountable=accountable, waivers=waivers, note=remark)
 
@@ -239,7 +239,7 @@ def _pairs(texts: list[str], usage: str, example: str) -> dict[str, str]:
 
 
 def _decide(context: typer.Context, name: str, reviewer: str | None, as_json: bool, **answer: Any) -> None:
-    from qa_agents.operations import decide
+    from qa_agents.operations.deciding import decide
 
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token
@@ -302,21 +302,6 @@ def _due(hours: float | None) -> str:
     if hours is None:
         return ""
     return f"in {hours:.0f} h" if hours >= 1 else "within 1 h" if hours > 0 else "overdue"
-
-
-_SPAN = re.compile(r"(\d{1,4})\s?([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-def _moment(text: str) -> datetime:
-    span = _SPAN.fullmatch(text.strip().lower())
-    if span:
-        return datetime.now(UTC) + int(span[1]) * _UNITS[span[2]]
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text} is neither a date nor a span.", hint="Say 2026-12-01, 4h, 2d or 1w.") from None
-    return moment.astimezone(UTC)
 
 
 def _date(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """`qa-agents runs`: test runs read, kept, looked at and let go."""
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -137,11 +137,11 @@ def prune(
     as_json: Json = False,
 ) -> None:
     """Let runs go. Pinned runs and the last green one of each branch stay, unless they are named with --run."""
-    from qa_agents.cli.spans import moment_before_now
+    from qa_agents.moments import moment_back
 
     if run and (keep is not None or older_than is not None):
         raise UsageError("Name runs, or say which are old, not both.", hint="Use --run, or --keep and --older-than.")
-    until = None if older_than is None else datetime.fromtimestamp(moment_before_now(older_than), UTC)
+    until = None if older_than is None else moment_back(older_than)
     with open_workspace(context) as workspace:
         store = workspace.run_store
         chosen = [store.head(name) for name in run] if run else store.prunable(keep=keep, older_than=until)

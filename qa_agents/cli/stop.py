@@ -18,7 +18,7 @@ def stop(
 
     Reports are still received and decisions still recorded; they are carried out afterwards.
     """
-    from qa_agents.operations import stop as stop_
+    from qa_agents.operations.intervening import stop as stop_
 
     with open_workspace(context) as workspace:
         stopping = stop_(workspace, by=reviewer, reason=reason)
@@ -43,7 +43,7 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Allow writes outside again; `qa-agents recover` then carries out what was held back."""
-    from qa_agents.operations import resume as resume_
+    from qa_agents.operations.intervening import resume as resume_
 
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token

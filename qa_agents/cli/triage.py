@@ -13,7 +13,7 @@ from qa_agents.errors import FindingsError, InvalidInputError, UsageError
 
 if TYPE_CHECKING:
     from qa_agents.incidents.intake import ReceivedReport
-    from qa_agents.operations import Handled
+    from qa_agents.operations.handling import Handled
     from qa_agents.wiring import Workspace
 
 
@@ -32,7 +32,7 @@ def triage(
     Exit 0 when every report has a verdict (waiting for a person included), 1 when some report of a batch has none, 2 when the
     only report cannot be read.
     """
-    from qa_agents.operations import handle, looking_ahead
+    from qa_agents.operations.handling import handle, looking_ahead
 
     options = {"k": k, "remember": remember}
     unread = 0
@@ -60,7 +60,7 @@ def triage(
 def explain(context: typer.Context, report_id: str, as_json: Json = False) -> None:
     """Say why a verdict came out so, and why something did not happen."""
     from qa_agents.cli.explanation import show_explanation
-    from qa_agents.operations import explain as explain_
+    from qa_agents.operations.handling import explain as explain_
 
     with open_workspace(context) as workspace:
         explanation = explain_(workspace, report_id)
@@ -72,7 +72,7 @@ def explain(context: typer.Context, report_id: str, as_json: Json = False) -> No
 
 def recover(context: typer.Context, as_json: Json = False) -> None:
     """Take up every run that a crash, an outage or a full disk left unfinished."""
-    from qa_agents.operations import recover as recover_
+    from qa_agents.operations.handling import recover as recover_
 
     with open_workspace(context) as workspace:
         done, failed = recover_(workspace)
@@ -85,7 +85,7 @@ def recover(context: typer.Context, as_json: Json = False) -> None:
 
 
 def _take_up(workspace: "Workspace") -> None:
-    from qa_agents.operations import recover as recover_
+    from qa_agents.operations.handling import recover as recover_
 
     done, failed = recover_(workspace, max_attempts=3)
     if done:

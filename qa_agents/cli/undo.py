@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qa_agents.cli.common import As, Json, console, open_workspace, print_json
-from qa_agents.cli.spans import moment_before_now
 from qa_agents.cli.text import one_line
+from qa_agents.moments import moment_back
 
 if TYPE_CHECKING:
-    from qa_agents.operations import Undone
+    from qa_agents.runtime.undo import Undone
 
 
 def undo(
@@ -31,9 +31,9 @@ def undo(
     A person's later change is never overwritten: it is reported with both values. An issue that was created is marked as
     withdrawn, not deleted. Repeating changes nothing. While outside effects are stopped, undoing is refused like any other.
     """
-    from qa_agents.operations import undo as undo_
+    from qa_agents.operations.intervening import undo as undo_
 
-    moment = moment_before_now(since) if since is not None else None
+    moment = moment_back(since).timestamp() if since is not None else None
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token
         result = undo_(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qa_agents.library.schema import PROPERTIES, Input
+from qa_agents.llm.sanitise import spreadsheet_cell
 
 COLUMNS = ("id", "kind", "property", "expected", "group", "text", "text_json", "tags", "why")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_jsonl(inputs: Sequence[Input]) -> str:
@@ -20,12 +20,13 @@ def as_jsonl(inputs: Sequence[Input]) -> str:
 def as_csv(inputs: Sequence[Input]) -> str:
     """A table for people. Cells that a spreadsheet would compute begin with an apostrophe; `text_json` holds the exact text."""
     out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
+    table = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
     table.writerow(COLUMNS)
     for one in inputs:
-        cells = (one.id, one.kind, one.property, one.expected or "", one.group or "", one.text)
         tags = "; ".join(f"{name}={value}" for name, value in one.tags.items())
-        table.writerow([*(_cell(text) for text in cells), json.dumps(one.text), _cell(tags), _cell(one.why)])
+        cells = (one.id, one.kind, one.property, one.expected or "", one.group or "", one.text, tags, one.why)
+        *first, last, why = map(spreadsheet_cell, cells)
+        table.writerow([*first, json.dumps(one.text), last, why])
     return out.getvalue()
 
 
@@ -57,7 +58,3 @@ def _assertions(one: Input) -> list[dict[str, Any]]:
         certain.append({"type": "contains", "value": one.expected})
     rubric = PROPERTIES[one.property] + (f" `expected` is: {one.expected}" if one.expected else "")
     return [*certain, {"type": "llm-rubric", "value": rubric + (f" Why: {one.why}" if one.why else "")}]
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text

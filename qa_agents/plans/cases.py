@@ -23,7 +23,7 @@ from qa_agents.plans.schema import (
 )
 from qa_agents.plans.techniques import testable
 from qa_agents.plans.techniques.api_request import request_for
-from qa_agents.plans.wording import counted, cut, digest, flat, lower_first, normal, sentence, squeezed
+from qa_agents.plans.wording import counted, cut, digest, flat, lower_first, normal, sentence
 
 BLOCKING: frozenset[SmellKind] = frozenset({"tbd", "contradiction", "unmeasurable", "missing_unit"})
 """Questions without whose answer nobody can say whether the stated outcome has come about; other smells only make it harder."""
@@ -242,17 +242,17 @@ def _valid_polarity(group: Group) -> Polarity:
 
 def _basis_quote(requirement: Requirement, item: CoverageItem, expected: str) -> str:
     """The words the expectation rests on: the outcome itself where it stands there verbatim, a field's limits, else the quote."""
-    quote = squeezed(requirement.quote)
+    quote = flat(requirement.quote)
     if item.basis == "quote":
-        place = quote.lower().find(squeezed(expected).rstrip(".").lower())
+        place = quote.lower().find(flat(expected).rstrip(".").lower())
         if place >= 0:
-            return quote[place : place + len(squeezed(expected).rstrip("."))]
-        outcome = squeezed(requirement.response or "")
+            return quote[place : place + len(flat(expected).rstrip("."))]
+        outcome = flat(requirement.response or "")
         if outcome and outcome in quote:
             return outcome[:QUOTE_CHARS]
     for field in requirement.fields:
-        if field.name in item.parameters and field.quote and squeezed(field.quote) in quote:
-            return squeezed(field.quote)
+        if field.name in item.parameters and field.quote and flat(field.quote) in quote:
+            return flat(field.quote)
     return quote if len(quote) <= QUOTE_CHARS else quote[:QUOTE_CHARS].rsplit(" ", 1)[0]
 
 

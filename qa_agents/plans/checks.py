@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from qa_agents.llm.redact import find_secrets
 from qa_agents.plans.schema import Question, Requirement, TestCase, TestPlan
-from qa_agents.plans.wording import OBSERVED, UNOBSERVABLE, normal, numbers, squeezed
+from qa_agents.plans.wording import OBSERVED, UNOBSERVABLE, flat, normal, numbers
 
 _OR = re.compile(r"\bor\b", re.I)
 _QUOTED = re.compile(r"“[^”]{0,2000}”|\"[^\"\n]{0,2000}\"|`[^`\n]{0,500}`")
@@ -49,7 +49,7 @@ def check_case(case: TestCase, linked: list[Requirement], questions: Mapping[str
     """The defects of one case against the requirements it is linked with."""
     if case.expected_basis == "quote" and not case.basis_quote:
         yield "rests on a quote and gives none."
-    if case.basis_quote and linked and not any(squeezed(case.basis_quote) in squeezed(one.quote) for one in linked):
+    if case.basis_quote and linked and not any(flat(case.basis_quote) in flat(one.quote) for one in linked):
         yield f"its quote is not verbatim in a linked requirement: “{case.basis_quote[:80]}”."
     if case.expected_basis == "derived" and not case.basis_rule:
         yield "rests on a rule and names none."
@@ -71,10 +71,10 @@ def check_case(case: TestCase, linked: list[Requirement], questions: Mapping[str
     if UNOBSERVABLE.search(last) and not seen:
         yield f"its outcome cannot be observed: “{last[:80]}”."
     own = "\n".join([*case.preconditions, *(f"{s.action}\n{s.data}\n{s.expected}" for s in case.steps)])
-    given = squeezed(" ".join(f"{one.quote} {one.text}" for one in linked))
+    given = flat(" ".join(f"{one.quote} {one.text}" for one in linked))
     for span in find_secrets(own):
         # An example that the text itself shows is no leak of ours.
-        if squeezed(own[span.start : span.end]).rstrip(".,;:") not in given:
+        if flat(own[span.start : span.end]).rstrip(".,;:") not in given:
             yield f"its data look like a secret ({span.name})."
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from qa_agents.plans.schema import Changes, CoverageItem, Requirement, RequirementChange, TestCase, TestPlan
-from qa_agents.plans.wording import squeezed
+from qa_agents.plans.wording import flat
 
 LIKE_UNDER_HEADING, LIKE_ANYWHERE = 0.62, 0.80
 """Share of matching text (0 to 1) from which on two requirements are versions of one."""
@@ -54,7 +54,7 @@ def align(before: Sequence[Requirement], found: Sequence[Requirement]) -> Alignm
             continue
         values = differing_values(old, requirement)
         # The hash leaves out where links lead; a quote that is not verbatim any more has to be renewed.
-        same = old.hash == requirement.hash and squeezed(old.quote) == squeezed(requirement.quote)
+        same = old.hash == requirement.hash and flat(old.quote) == flat(requirement.quote)
         kind = "unchanged" if same else "changed" if values else "reworded"
         renamed.append(
             requirement.model_copy(update={"id": old.id, "status": "changed" if values and not same else "active"})
@@ -162,11 +162,11 @@ def _fate(case: TestCase, twin: TestCase | None, touched: Sequence[RequirementCh
 def _relinked(case: TestCase, twin: TestCase | None, touched: Sequence[RequirementChange]) -> TestCase:
     """The case in its own words, resting on the new version: its coverage, its hash, and a quote that stands there."""
     renewed: dict[str, object] = {} if twin is None else {"hash": twin.hash, "item_ids": twin.item_ids}
-    quote = squeezed(case.basis_quote)
-    moved = next((one for one in touched if quote and quote in squeezed(one.before)), None)
-    if moved is not None and quote not in squeezed(moved.after):
-        found = squeezed(twin.basis_quote) if twin is not None else ""
-        renewed["basis_quote"] = found if found and found in squeezed(moved.after) else squeezed(moved.after)
+    quote = flat(case.basis_quote)
+    moved = next((one for one in touched if quote and quote in flat(one.before)), None)
+    if moved is not None and quote not in flat(moved.after):
+        found = flat(twin.basis_quote) if twin is not None else ""
+        renewed["basis_quote"] = found if found and found in flat(moved.after) else flat(moved.after)
     return case.model_copy(update=renewed)
 
 

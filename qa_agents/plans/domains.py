@@ -28,7 +28,7 @@ from qa_agents.plans.schema import (
     TestCase,
 )
 from qa_agents.plans.techniques import testable
-from qa_agents.plans.wording import cut, digest, flat, place_of, squeezed
+from qa_agents.plans.wording import cut, digest, flat, place_of
 from qa_agents.settings import resource_dir
 
 MOST_LINKED = 8
@@ -244,7 +244,7 @@ def _risks(pack: Pack, area: Area, touched: Sequence[Requirement]) -> list[Risk]
 
 
 def _case(pack: Pack, area: Area, check: Check, requirement: Requirement) -> TestCase:
-    quote = squeezed(requirement.quote)
+    quote = flat(requirement.quote)
     place = place_of(requirement)
     steps = [Step(action=order, expected="The next step can be done.") for order in check.steps[:-1]]
     steps.append(Step(action=check.steps[-1], expected=check.expected))

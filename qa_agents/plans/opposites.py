@@ -6,9 +6,8 @@ Each rule looks at two statements about the same thing; what they share is asked
 import re
 from collections.abc import Callable
 
-from qa_agents.plans.read.parsed import word_set
+from qa_agents.plans.read.parsed import plain, word_set
 from qa_agents.plans.schema import Requirement
-from qa_agents.plans.wording import flat
 
 Bag = frozenset[str]
 
@@ -50,7 +49,7 @@ def excluded(first: Requirement, second: Requirement, words: Callable[[str], Bag
     """In what two statements exclude each other; empty where nothing says so. The order of the two does not matter."""
     free = not (first.trigger or first.precondition or second.trigger or second.precondition)
     for left, right in ((first, second), (second, first)):
-        said = flat(left.quote[:400]), flat(right.quote[:400])
+        said = plain(left.quote[:400]), plain(right.quote[:400])
         for rule in (_always_and_not, _in_turn_and_ahead, _shown_and_hidden) if free else ():
             if what := rule(*said, words):
                 return what

@@ -6,8 +6,9 @@ from qa_agents.incidents.schema import Incident
 from qa_agents.plans.actions import as_order
 from qa_agents.plans.case_text import with_look_again
 from qa_agents.plans.past import Cluster, safe
+from qa_agents.plans.read.parsed import plain
 from qa_agents.plans.schema import Priority, Requirement, Risk, Step, TestCase
-from qa_agents.plans.wording import bare_condition, cut, digest, flat, normal, outcome_of, place_of, sentence, squeezed
+from qa_agents.plans.wording import bare_condition, cut, digest, flat, normal, outcome_of, place_of, sentence
 
 MOST_STEPS, STEP_CHARS = 8, 240
 _NUMBERED = re.compile(r"^[ \t]*(?:\d{1,2}[.)]|[-*#•]) +(\S.{3,300})$", re.M)
@@ -28,8 +29,8 @@ def lesson_case(requirement: Requirement, cluster: Cluster, risk: Risk) -> TestC
         orders.append(trigger)
     steps = [Step(action=order, expected="The next step can be done.") for order in orders[:-1]]
     steps.append(Step(action=orders[-1], expected=sentence(outcome)))
-    quote = squeezed(requirement.quote)
-    stated = squeezed(requirement.response or "")
+    quote = flat(requirement.quote)
+    stated = flat(requirement.response or "")
     preconditions = (
         [f"As reported in {lead.id}: {safe(', '.join(part for part in (lead.platform,) if part), 80)}."]
         if lead.platform
@@ -67,7 +68,7 @@ def _steps(incident: Incident) -> list[str]:
 
 
 def _first_sentence(incident: Incident) -> str:
-    text = flat(incident.description[:1_500])
+    text = plain(incident.description[:1_500])
     if len(text) < 20:
         return incident.summary
     found = re.match(r".{20,230}?[.!?](?=\s|$)", text)

@@ -1,16 +1,12 @@
 """Small rules of wording: how a requirement's condition and outcome read in a title, a step and an expectation."""
 
 import re
-from functools import lru_cache
 from hashlib import blake2b
 
 from qa_agents.plans.schema import Requirement
 
 TITLE_CHARS = 110
 _BLANKS = re.compile(r"\s+")
-_LINK = re.compile(r"\[([^\[\]]{1,300})\]\([^()\s]{0,500}\)")
-_EMPHASIS = re.compile(r"\*\*(?=\S)([^*\n]{1,300})(?<=\S)\*\*")
-_TAG = re.compile(r"(?<!`)<(p|strong|em|b|i|code|span|div|a|li|ul|ol|h[1-6])\b[^<>`]{0,200}>([^<>]{0,500})</\1>", re.I)
 _LEADING = re.compile(
     r"^(?:when(?:ever)?|while|where|if|once|after|as soon as|during|given|upon|on|by|in case(?: of)?)\s+", re.I
 )
@@ -38,26 +34,18 @@ OBSERVED = re.compile(
 )
 
 
-@lru_cache(maxsize=1 << 14)
 def flat(text: str) -> str:
-    """The text on one line: links by their words, no emphasis, no layout tags around words, single blanks.
+    """The text with every run of blanks as one; what "verbatim" means for a quote that runs over lines.
 
-    A tag or asterisks by themselves are what the text speaks of, and stay.
+    Nothing else is taken out: what still looks like a mark in a requirement's text stood in code, and is a value. Raw text goes
+    through `read.parsed.plain` first.
     """
-    text = _LINK.sub(r"\1", text)
-    text = _TAG.sub(r"\2", _TAG.sub(r"\2", text))
-    text = _EMPHASIS.sub(r"\1", text)
     return _BLANKS.sub(" ", text).strip()
 
 
 def normal(text: str) -> str:
     """For comparing: casefolded, single blanks, no closing punctuation."""
     return _BLANKS.sub(" ", text).strip(" .;:,").casefold()
-
-
-def squeezed(text: str) -> str:
-    """The text with every run of blanks as one; what "verbatim" means for a quote that runs over lines."""
-    return _BLANKS.sub(" ", text).strip()
 
 
 def digest(*parts: str) -> str:

@@ -10,7 +10,7 @@ from qa_agents.results.compare import RED_KINDS, Comparison, Kind, TestChange
 from qa_agents.results.history import History
 from qa_agents.results.related import Related
 from qa_agents.results.schema import Run, TestResult
-from qa_agents.results.signature import NOTHING, Signature, frames, signature_of
+from qa_agents.results.signature import NOTHING, Signature, frames, signature_of, telling
 from qa_agents.results.suspects import Suspect
 
 NEAR = 88.0
@@ -203,7 +203,8 @@ def _cause(
 
 
 def _title(result: TestResult, mine: Signature) -> str:
-    line = next((line.strip() for line in result.message.splitlines() if line.strip()), "")
+    said = telling(result.message, result.details)
+    line = next((line.strip() for line in said.splitlines() if line.strip()), "")
     if line:
         return line[:200]
     return mine.text[:200] if mine is not NOTHING else f"{result.name[:150]} {result.outcome} without a message"

@@ -140,8 +140,7 @@ class _Judging:
     def __init__(self, history: History, now: int, base: int | None) -> None:
         self._history, self._now, self._base = history, now, base
         self.evidence = Evidence(history, now)
-        # The baseline is judged by what was known then: else a test could be called broken before although nobody was told.
-        self._then = self.evidence if base is None else Evidence(history, base)
+        self._known = {now: self.evidence}
         self._red = history.red
 
     def red(self) -> Iterable[TestChange]:
@@ -229,7 +228,7 @@ class _Judging:
         before = self._earlier(row)
         if not before[0] or not before[0][-1].red or before[1][-1] < _streak(looks, columns)[1]:
             return tier
-        earlier = self._tier(row, *before, self._then)
+        earlier = self._tier(row, *before, self._then(before[1][-1]))
         if earlier == "new" or earlier == tier == "suspected":
             return "still"
         return tier
@@ -247,11 +246,17 @@ class _Judging:
     def _was_broken(self, row: int) -> bool:
         """Whether it was broken at the baseline: a suspicion that passed by itself mends nothing."""
         earlier = self._earlier(row)
-        return self._tier(row, *earlier, self._then) == "new" or _streak(*earlier)[0] >= STAYED
+        return self._tier(row, *earlier, self._then(earlier[1][-1])) == "new" or _streak(*earlier)[0] >= STAYED
 
     def _broken(self, row: int, looks: list[Look], columns: list[int], known: Evidence) -> float:
         _, start = _streak(looks, columns)
         return judge(looks, odds=known.odds(row, self._history.signature(row, start))).broken
+
+    def _then(self, column: int) -> Evidence:
+        """What was known at an earlier run. By what is known now, a test could be called broken before though nobody was told."""
+        if column not in self._known:
+            self._known[column] = Evidence(self._history, column)
+        return self._known[column]
 
     def _earlier(self, row: int) -> tuple[list[Look], list[int]]:
         return ([], []) if self._base is None else self._history.looks(row, self._base)

@@ -14,6 +14,8 @@ from qa_agents.results.schema import TestResult
 CHARS = 400
 """So much of a message makes the signature: what differs later is detail."""
 LINES = 40
+LONG = 300
+"""A longer message is often the whole trace, put where the message belongs."""
 TRACE_CHARS = 20_000
 FRAMES = 30
 
@@ -98,7 +100,7 @@ def signature_of(result: TestResult) -> Signature:
 @lru_cache(maxsize=20_000)
 def signature(message: str, details: str = "") -> Signature:
     """The signature of what a failure says. NOTHING when it says nothing."""
-    said = _ANSI.sub("", message).strip() or _telling(_ANSI.sub("", details))
+    said = telling(message, details)
     if not said:
         return NOTHING
     words = normalise("\n".join(said.splitlines()[:3]))
@@ -107,6 +109,15 @@ def signature(message: str, details: str = "") -> Signature:
         return NOTHING
     digest = hashlib.sha256(f"{kind}\0{words.casefold()}".encode("utf-8", "replace")).hexdigest()[:16]
     return Signature(digest, kind, words)
+
+
+def telling(message: str, details: str) -> str:
+    """What a failure says in its own words: the message, or, where that is a whole trace or nothing, the telling lines of it."""
+    own, trace = _ANSI.sub("", message).strip(), _ANSI.sub("", details[-TRACE_CHARS:])
+    if own and len(own) <= LONG and not _RAISED.search(own):
+        return own
+    raised = next((text for text in (own, trace) if _RAISED.search(text)), "")
+    return _telling(raised) if raised else own or _telling(trace)
 
 
 def frames(details: str) -> list[Frame]:

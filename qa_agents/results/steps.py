@@ -16,6 +16,8 @@ from qa_agents.results.compare import Comparison, compare
 from qa_agents.results.gate_metrics import Compared, Facts, measure
 from qa_agents.results.gates import Judged, judge, load_gates
 from qa_agents.results.history import History
+from qa_agents.results.narrate.executives import three_sentences
+from qa_agents.results.narrate.story import text_of
 from qa_agents.results.related import Relate, relate_causes
 from qa_agents.results.requirements import Planned, of_tests, prove
 from qa_agents.results.schema import Run
@@ -110,7 +112,7 @@ class SummarySteps:
             coverage_before=self._parts.run(base.run_id).coverage if base and run.coverage else None,
             notes=_notes(state, comparison),
         )
-        return {"summary_sha256": self._parts.keep(summary.model_dump_json().encode())}
+        return {"summary_sha256": self._parts.keep(_told(summary).model_dump_json().encode())}
 
     def judge(self, state: SummaryState) -> SummaryState:
         """Hold the run against the quality gate, publish the summary, and say whether a person must sign."""
@@ -127,6 +129,7 @@ class SummarySteps:
             coverage_before=summary.coverage_before,
             notes=_notes(state, summary.comparison),
         )
+        summary = _told(summary)
         sha = self._parts.publish(
             state["run_id"],
             summary.model_dump_json().encode(),
@@ -251,6 +254,11 @@ def as_compared(comparison: Comparison) -> Compared | None:
         slower=tuple(one.test_id for one in comparison.slower),
         missing=ids("missing"),
     )
+
+
+def _told(summary: Summary) -> Summary:
+    """The summary with the sentences that sum it up."""
+    return summary.model_copy(update={"sentences": tuple(text_of(line) for line in three_sentences(summary))})
 
 
 def _suspects(cause: Cause, comparison: Comparison, history: History, repository: str) -> Sequence[Any]:

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
@@ -248,12 +248,6 @@ class RunStore:
         """Suite and name of each key that is known; of every test without `keys`."""
         with self._db.read() as connection:
             return self._names(connection, keys)
-
-    def keys(self, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], int]:
-        """The store's key of each (suite, name) that any run knows; unknown ones are left out."""
-        with self._db.read() as connection:
-            known = self._known(connection, {_test_digest(*name): name for name in names})
-        return {(suite, name): key for (suite, name), key in known.items()}
 
     def pin(self, run_id: str, why: str) -> None:
         """Keep a run from being pruned, or let it go again with `why` empty. Raises NotFoundError."""

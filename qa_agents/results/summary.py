@@ -44,7 +44,7 @@ class Decide(BaseModel):
 
 
 class Summary(BaseModel):
-    """The meaning of a run. `light`, `figures`, `sentences` and `decide` follow from the rest."""
+    """The meaning of a run. `light`, `figures` and `decide` follow from the rest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -66,7 +66,7 @@ class Summary(BaseModel):
     files: tuple[ReadFile, ...] = ()
     figures: tuple[Figure, ...] = ()
     sentences: tuple[str, ...] = ()
-    """At most three: what happened, what changed, what to decide."""
+    """How the run went, what changed, what is left to decide, as `narrate` tells it; empty before it was told."""
     decide: tuple[Decide, ...] = ()
     notes: tuple[str, ...] = Field(default=())
     """What could not be looked at, one sentence each."""
@@ -120,7 +120,6 @@ def summarise(
         outputs=len(run.outputs),
         files=run.files,
         figures=tuple(figures),
-        sentences=tuple(sentences(run, comparison, causes, gates, decide)),
         decide=tuple(decide),
         notes=(*refused, *noted, *notes),
     )
@@ -208,53 +207,6 @@ def figures_of(
     return found
 
 
-def sentences(
-    run: Run,
-    comparison: Comparison,
-    causes: Sequence[Cause],
-    gates: Sequence[Judged],
-    decide: Sequence[Decide],
-) -> list[str]:
-    """Three sentences for somebody who reads nothing else."""
-    counts = comparison.counts
-    total, red = sum(counts.values()), counts["failed"] + counts["error"]
-    if not total:
-        first = f"No test ran; {len(run.outputs)} outputs were scored." if run.outputs else "No test ran."
-    else:
-        first = f"{_n(counts['passed'], 'test')} of {total} passed, {red} failed" + (
-            f" and {counts['skipped']} {_were(counts['skipped'])} skipped." if counts["skipped"] else "."
-        )
-    new = comparison.of("new", "failing")
-    worst = [cause for cause in causes if cause.kind in ("new", "failing")]
-    if comparison.baseline is None:
-        second = (
-            f"There is no earlier run to compare with; the failures have {_n(len(causes), 'cause')}." if red else ""
-        )
-    elif new:
-        why = f"{_n(len(worst), 'cause')}, first “{worst[0].title[:120]}”" if worst else "no cause named"
-        second = f"Against {comparison.baseline.run_id}, {_n(len(new), 'test')} {_are(len(new))} newly broken: {why}."
-    else:
-        rest = [
-            f"{_n(len(found), word)}"
-            for word, found in (
-                ("suspected failure", comparison.of("suspected")),
-                ("test broken before already", comparison.of("still")),
-                ("flaking test", comparison.of("flaky")),
-                ("missing test", comparison.of("missing")),
-                ("slower test", list(comparison.slower)),
-            )
-            if found
-        ]
-        tail = f"; there {'is' if rest[0].startswith('1 ') else 'are'} {_listed(rest)}" if rest else ""
-        second = f"Nothing is newly broken against {comparison.baseline.run_id}{tail}."
-    broken = [one.gate.name for one in gates if one.outcome in ("red", "undecided")]
-    if broken:
-        third = f"The quality gate holds it back ({_listed(broken[:3])}); somebody accountable must sign."
-    else:
-        third = decide[0].question if decide else "Nothing is left to decide."
-    return [sentence for sentence in (first, second, third) if sentence]
-
-
 def decisions(comparison: Comparison, causes: Sequence[Cause], gates: Sequence[Judged]) -> list[Decide]:
     """What a person has to decide, the most pressing first."""
     found = []
@@ -284,22 +236,7 @@ def decisions(comparison: Comparison, causes: Sequence[Cause], gates: Sequence[J
 
 
 def _n(count: int, noun: str) -> str:
-    if count == 1:
-        return f"1 {noun}"
-    head, _, tail = noun.partition(" broken")
-    return f"{count} {head}s{' broken' + tail if _ else ''}"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class SummaryState(TypedDict, total=False):

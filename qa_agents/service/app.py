@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.responses import Response
 
+    from qa_agents.service.run import WorkerProcess
     from qa_agents.wiring import Workspace
 
 _BODY = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
@@ -36,8 +37,8 @@ ROUTING_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-def build_app(workspace: "Workspace") -> "FastAPI":
-    """The application over one workspace, which stays the caller's to close."""
+def build_app(workspace: "Workspace", worker: "WorkerProcess | None" = None) -> "FastAPI":
+    """The application over one workspace, which stays the caller's to close; `worker` runs beside it, if one does."""
     from fastapi import FastAPI, Request
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -92,7 +93,7 @@ def build_app(workspace: "Workspace") -> "FastAPI":
 
     @app.get("/readyz", summary="Whether it can work now", responses={503: {"description": "It cannot; why."}})
     def readyz() -> Response:
-        wrong = readiness(workspace, writer)
+        wrong = readiness(workspace, writer, worker)
         return JSONResponse({"ready": not wrong, "wrong": wrong}, status_code=503 if wrong else 200)
 
     @app.get(

@@ -12,7 +12,7 @@ WAIVERS = 3
 
 
 def answer_of(form: Mapping[str, str], *, now: datetime) -> dict[str, Any]:
-    """A form as keyword arguments of `operations.decide`. Raises UsageError for a date that is none or lies in the past."""
+    """A form as keyword arguments of `deciding.decide`. Raises UsageError for a date that is none or lies in the past."""
     verdict, note = form.get("verdict", ""), form.get("note", "")[:10_000]
     answer: dict[str, Any] = {"verdict": verdict, "note": note}
     match verdict:

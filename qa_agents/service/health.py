@@ -7,11 +7,15 @@ from qa_agents.service.intake import STALLED_SECONDS, GroupCommit
 from qa_agents.service.metrics import Labels
 
 if TYPE_CHECKING:
+    from qa_agents.service.run import WorkerProcess
     from qa_agents.wiring import Workspace
 
 
-def readiness(workspace: "Workspace", writer: GroupCommit) -> dict[str, str]:
-    """What keeps the service from working, one sentence each under a name; empty when nothing does."""
+def readiness(workspace: "Workspace", writer: GroupCommit, worker: "WorkerProcess | None" = None) -> dict[str, str]:
+    """What keeps the service from working, one sentence each under a name; empty when nothing does.
+
+    `worker` is the one that this process keeps beside itself, if any; workers of other processes are not looked at.
+    """
     wrong: dict[str, str] = {}
     if not writer.is_alive:
         wrong["writer"] = "The thread that stores deliveries does not run."
@@ -21,6 +25,8 @@ def readiness(workspace: "Workspace", writer: GroupCommit) -> dict[str, str]:
         workspace.queue.backlog()
     except QAAgentsError as error:
         wrong["database"] = error.message
+    if worker is not None and (trouble := worker.trouble()) is not None:
+        wrong["worker"] = trouble
     return wrong
 
 

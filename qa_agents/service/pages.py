@@ -107,7 +107,7 @@ class Pages:
         return self._page(request, session, review)
 
     def _decide(self, request: "Request", session: Session, form: dict[str, str]) -> "Response":
-        from qa_agents.operations import decide
+        from qa_agents.operations.deciding import decide
 
         workspace = self._workspace
         person = reviewer_of(workspace.inbox.policy, session)
@@ -182,7 +182,7 @@ class Pages:
 
     def _verdict(self, review: Review) -> dict[str, Any] | None:
         """What was shown of a triage; None once it was erased."""
-        from qa_agents.operations import verdict_of
+        from qa_agents.operations.handling import verdict_of
 
         if review.kind != "triage":
             return None

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 END_SECONDS = 30.0
 """How long a worker may take for the job in hand when the service ends."""
 LONGEST_PAUSE = 30.0
+FIRST_PAUSE = 1.0
+"""Seconds before an ended worker is started again; doubled each time, up to LONGEST_PAUSE."""
+STEADY_SECONDS = 10.0
+"""A worker that was started again counts as working once it has run so long."""
 ORPHAN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -25,8 +30,11 @@ log = logging.getLogger(__name__)
 class WorkerProcess:
     """A child process that works; in a process of its own, so that triage never delays an acknowledgement."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], now: Callable[[], float] = time.monotonic) -> None:
         self._command = list(command)
+        self._now = now
+        self._began = now()
+        self._ended: str | None = None
         self._ending = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._watch, name="worker watch", daemon=True)
@@ -34,6 +42,25 @@ class WorkerProcess:
     def start(self) -> None:
         """Start it, and keep it running."""
         self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """The process that works now, or worked last; None before the first."""
+        child = self._child
+        return None if child is None else child.pid
+
+    def trouble(self) -> str | None:
+        """Why no job may be getting done now, in one sentence; None while the worker runs.
+
+        A worker that ended unasked is in trouble until its successor has run for STEADY_SECONDS, so that one that dies at
+        every start is not reported well in between.
+        """
+        child = self._child
+        if child is not None and (code := child.poll()) is not None:
+            return f"The worker {_end(code)}; it is being started again."
+        if self._ended is not None and (child is None or self._now() - self._began < STEADY_SECONDS):
+            return f"The worker {self._ended}; it is being started again."
+        return None
 
     def stop(self) -> None:
         """Let it finish its job, then end it."""
@@ -48,15 +75,26 @@ class WorkerProcess:
         self._thread.join(ORPHAN_SECONDS)
 
     def _watch(self) -> None:
-        pause = 1.0
+        pause = FIRST_PAUSE
         while not self._ending.is_set():
-            self._child = subprocess.Popen(self._command)
-            code = self._child.wait()
+            self._began = self._now()
+            try:
+                self._child = subprocess.Popen(self._command)
+                self._ended = _end(self._child.wait())
+            except OSError as error:
+                self._child, self._ended = None, f"could not be started ({error.strerror})"
             if self._ending.is_set():
                 return
-            log.error("the worker ended with %s and is started again in %.0f s", code, pause)
+            if self._now() - self._began >= LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            log.error("the worker %s; it is started again in %.0f s", self._ended, pause)
             self._ending.wait(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
+
+
+def _end(code: int) -> str:
+    """How a process ended, by its exit code, which is negative for a signal."""
+    return f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
 
 
 def worker_command(home: object) -> list[str]:
@@ -72,8 +110,9 @@ def serve(
 
     from qa_agents.service.app import build_app
 
+    worker = WorkerProcess(worker_command(workspace.settings.home)) if with_worker else None
     config = uvicorn.Config(
-        build_app(workspace),
+        build_app(workspace, worker),
         host=host,
         port=port,
         log_level="warning",
@@ -82,7 +121,6 @@ def serve(
         timeout_graceful_shutdown=10,
     )
     socket = _bound(config, host, port)
-    worker = WorkerProcess(worker_command(workspace.settings.home)) if with_worker else None
     if worker is not None:
         worker.start()
     # The server raises the signal that ended it once more, afterwards: the worker is still to be ended then.

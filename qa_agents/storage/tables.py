@@ -293,8 +293,8 @@ result_runs = Table(
     sqlite_autoincrement=True,
 )
 """Sets of test results, one row each. `packed` is the table of every result (test key, outcome, time); `red` has what the
-failures say, `rest` what else is known of single results, `outputs` the scored outputs (zlib; see results/packing.py). `at` is when
-it ran, or was added where that is unknown; `pinned` says why it must not be pruned, "" if it may."""
+failures say, `rest` what else is known of single results, `outputs` the scored outputs (zlib; see results/packing.py). `at` is
+when it ran, or was added where that is unknown; `pinned` says why it must not be pruned, "" if it may."""
 
 result_tests = Table(
     "result_tests",
@@ -305,7 +305,7 @@ result_tests = Table(
     Column("name", Text, nullable=False),
     sqlite_autoincrement=True,
 )
-"""Every test that any run knows, once: runs hold its `key` only. `digest` is that of suite and name, which may be too long to index."""
+"""Every test that any run knows, once: runs hold its `key` only. `digest` is that of suite and name, too long to index."""
 
 Index(
     "reviews_listed",

@@ -14,6 +14,7 @@ from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, Un
 from qa_agents.settings import JiraSettings
 from qa_agents.storage.canonical import digest_of
 from qa_agents.trackers.changes import ISSUE_PARTS
+from qa_agents.trackers.jira_challenges import challengeable
 from qa_agents.trackers.jira_fields import FieldMap, account_of, meta_by_id, shown_value
 from qa_agents.trackers.jira_http import JiraHttp, Params, TryAgainError
 from qa_agents.trackers.jira_issue import BORN, MAX_COMMENTS, PREFIX, Snapshot, snapshot
@@ -58,7 +59,9 @@ class JiraTracker:
     def get(self, key: str) -> Issue | None:
         """The issue as it is now, or None where there is none that this account may see. Raises UnavailableError."""
         found = self._load(key)
-        return None if found is None else found.issue(key)
+        if found is None:
+            return None
+        return found.issue(key).model_copy(update={"challengeable": challengeable(found)})
 
     def was_applied(self, key: str, idempotency_key: str) -> bool:
         """Whether the change's mark is on the issue."""

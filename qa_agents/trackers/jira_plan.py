@@ -8,6 +8,7 @@ from qa_agents.errors import ConflictError, InvalidInputError
 from qa_agents.settings import JiraSettings
 from qa_agents.storage.canonical import digest_of
 from qa_agents.trackers.changes import ISSUE_PARTS, WITHDRAWN_LABEL, change
+from qa_agents.trackers.jira_challenges import record_challenge
 from qa_agents.trackers.jira_comments import CommentPlanner
 from qa_agents.trackers.jira_fields import FieldMap
 from qa_agents.trackers.jira_issue import PREFIX, Snapshot, mark_of, relation_of
@@ -58,7 +59,9 @@ class Planner:
             case "add_label" | "remove_label":
                 return self._label(action, now, op)
             case "add_comment" | "remove_comment":
-                return self._comments.plan(action, now, op)
+                planned = self._comments.plan(action, now, op)
+                new = action.kind == "add_comment" and "id" not in action.params
+                return record_challenge(action, now, op, planned) if new and "challenges" in action.params else planned
             case "link_issue" | "unlink_issue":
                 return self._link(action, now, op)
             case "withdraw_issue" | "reinstate_issue":

@@ -23,6 +23,8 @@ class Issue(BaseModel):
     labels: list[str] = Field(default_factory=list)
     comments: list[dict[str, Any]] = Field(default_factory=list)
     links: list[dict[str, str]] = Field(default_factory=list)
+    challengeable: list[str] = Field(default_factory=list)
+    """Fields whose value a person set and nobody has challenged yet; a tracker that cannot tell names none."""
 
 
 class Action(BaseModel):
@@ -35,7 +37,8 @@ class Action(BaseModel):
     """The issue's key in the tracker."""
     params: dict[str, Any] = Field(default_factory=dict)
     """create_issue: {fields}; set_field: {field, value, by?} (`by`: the person who chose it); add_label: {label};
-    add_comment: {text, public, slot?} (`slot`: gives way to the next comment of the same slot, where the tracker can);
+    add_comment: {text, public, slot?, challenges?} (`slot`: gives way to the next comment of the same slot, where the tracker
+    can; `challenges`: {field, value} that a person set and that it doubts, which is done once);
     link_issue: {to, relation}; clear_field: {field}; remove_label: {label}; remove_comment: {id}; unlink_issue:
     {to, relation}; withdraw_issue: {}; reinstate_issue: {status?, at?}. What restores a place in a list carries `at`, its
     index. An inverse carries `expect`, the digest of what it undoes: it is refused where something else stands by now."""

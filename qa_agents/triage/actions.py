@@ -1,12 +1,13 @@
 """What would be written: actions planned from the verdict, and what a decision makes of them."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from qa_agents.checkpoint.gate_policy import GatePolicy
 from qa_agents.checkpoint.schema import Decision
 from qa_agents.incidents.schema import Report
 from qa_agents.llm.redact import mask
 from qa_agents.trackers.schema import Action
+from qa_agents.triage.challenges import plan_challenges
 from qa_agents.triage.schema import FIELDS, Hypothesis, Proposal, Relation
 
 MAX_DESCRIPTION_CHARS = 4_000
@@ -28,8 +29,12 @@ def plan_actions(
     proposals: dict[str, Proposal],
     relations: list[Relation],
     hypothesis: Hypothesis | None,
+    challengeable: Collection[str] = (),
 ) -> list[Action]:
-    """The changes that approving would make, in order; what a person set, or the policy keeps in shadow, is left alone."""
+    """The changes that approving would make, in order; what a person set, or the policy keeps in shadow, is left alone.
+
+    `challengeable`: those of `set_by_people` that the tracker knows to be a person's and not doubted yet.
+    """
     planned = [] if exists else [_create(report, target)]
     planned += _fields(target, proposals, set_by_people)
     planned += [
@@ -46,8 +51,13 @@ def plan_actions(
         text = _comment(relations, hypothesis)
         params = {"text": text, "public": False, "slot": "triage"}
         planned.append(Action(kind="add_comment", target=target, params=params, because="what it rests on"))
-    written = [action for action in planned if policy.mode_of(action.kind, action.params) != "shadow"]
-    # Nothing can be written about an issue that will not be there.
+    planned += plan_challenges(target, proposals, set_by_people, challengeable, policy)
+    return out_of_shadow(planned, policy, exists=exists)
+
+
+def out_of_shadow(actions: Sequence[Action], policy: GatePolicy, *, exists: bool) -> list[Action]:
+    """Those that the policy lets be written at all; none about an issue that is not there and will not be."""
+    written = [action for action in actions if policy.mode_of(action.kind, action.params) != "shadow"]
     return written if exists or any(action.kind == "create_issue" for action in written) else []
 
 
@@ -98,7 +108,7 @@ def _fields(target: str, proposals: dict[str, Proposal], set_by_people: dict[str
 
 
 def _edited(decision: Decision, planned: list[Action], target: str) -> list[Action]:
-    kept = [action for action in planned if action.kind != "set_field" or action.params["field"] not in decision.edits]
+    kept = [action for action in planned if _field_of(action) not in decision.edits]
     changed = [
         Action(
             kind="set_field",
@@ -109,6 +119,12 @@ def _edited(decision: Decision, planned: list[Action], target: str) -> list[Acti
         for name, value in decision.edits.items()
     ]
     return kept + changed
+
+
+def _field_of(action: Action) -> str | None:
+    """The field that an action sets or doubts: a value that the reviewer chose stands in the place of either."""
+    about = action.params if action.kind == "set_field" else action.params.get("challenges", {})
+    return about.get("field")
 
 
 def _comment(relations: list[Relation], hypothesis: Hypothesis | None) -> str:

@@ -199,6 +199,7 @@ class TriageState(TypedDict, total=False):
     target: str
     issue_version: str | None
     set_by_people: dict[str, str]
+    challengeable: list[str]
     facts: list[dict[str, Any]]
     signals: dict[str, Any]
     retrieval: dict[str, Any]

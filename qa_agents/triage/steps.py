@@ -14,7 +14,7 @@ from qa_agents.errors import ConflictError
 from qa_agents.incidents.schema import Candidate, Incident, Report, Retrieval
 from qa_agents.storage.canonical import digest_of
 from qa_agents.trackers.schema import Action, Effects, Issue
-from qa_agents.triage.actions import decided_fields, plan_actions, settle
+from qa_agents.triage.actions import decided_fields, out_of_shadow, plan_actions, settle
 from qa_agents.triage.classify import classify
 from qa_agents.triage.facts.extract import comparable, extract_facts
 from qa_agents.triage.facts.signals import find_signals
@@ -133,6 +133,7 @@ class Steps:
             "target": target,
             "issue_version": issue.version if issue else None,
             "set_by_people": {name: str(fields[name]) for name in FIELDS if fields.get(name)},
+            "challengeable": [name for name in FIELDS if issue and name in issue.challengeable],
         }
 
     def read(self, state: TriageState) -> TriageState:
@@ -254,7 +255,9 @@ class Steps:
                 hint="`qa-agents review list` shows what waits.",
             )
         chosen = settle(decision, planned, state["questions"], state["target"]) if decision else planned
-        effects = self._parts.carry_out(state["run_id"], chosen, state["issue_version"])
+        # The policy of this moment, not of the one when it was planned.
+        allowed = out_of_shadow(chosen, self._parts.policy, exists=state["issue_version"] is not None)
+        effects = self._parts.carry_out(state["run_id"], allowed, state["issue_version"])
         return {"effects": _dump(effects)}
 
     def record(self, state: TriageState) -> TriageState:
@@ -327,6 +330,7 @@ class Steps:
             proposals=proposals,
             relations=relations,
             hypothesis=hypothesis,
+            challengeable=state.get("challengeable", ()),
         )
         return Triage(
             report_id=state["subject_id"],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from qa_agents.incidents.intake import read_batch
-from qa_agents.operations import handle
+from qa_agents.operations.handling import handle
 from qa_agents.planning import draft
 from qa_agents.service.app import build_app
 from qa_agents.service.sessions import hashed

@@ -8,7 +8,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from qa_agents import operations
 from qa_agents.checkpoint import identity
 from qa_agents.checkpoint.inbox import Inbox
 from qa_agents.checkpoint.policy import Policy
@@ -16,6 +15,7 @@ from qa_agents.cli import policy as policy_command
 from qa_agents.cli import review as review_command
 from qa_agents.errors import FindingsError, InvalidInputError, NotAllowedError, NotFoundError, UsageError
 from qa_agents.incidents.intake import read_report
+from qa_agents.operations import deciding, handling
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
 
@@ -35,7 +35,7 @@ class Desk:
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, policy: Policy = POLICY) -> None:
         self.home, self.policy, self.login = home, policy, "ada"
-        monkeypatch.setattr(operations, "os_login", lambda: self.login)
+        monkeypatch.setattr(deciding, "os_login", lambda: self.login)
         monkeypatch.setattr(review_command, "open_workspace", lambda _context: self.workspace())
         monkeypatch.setattr(policy_command, "open_workspace", lambda _context: self.workspace())
         self.app = typer.Typer()
@@ -65,7 +65,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     report.write_text(json.dumps(REPORT))
     with made.workspace() as workspace:
         for received in read_report(report, 10_000):
-            operations.handle(workspace, received, options={"k": 5})
+            handling.handle(workspace, received, options={"k": 5})
     return made
 
 

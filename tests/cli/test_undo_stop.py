@@ -14,7 +14,7 @@ from qa_agents.cli.triage import recover, triage
 from qa_agents.cli.undo import undo
 from qa_agents.errors import FindingsError, NotFoundError, QAAgentsError, UnavailableError, UsageError
 from qa_agents.incidents.schema import Incident
-from qa_agents.operations import decide
+from qa_agents.operations.deciding import decide
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
 from tests.crash.history import read, violations

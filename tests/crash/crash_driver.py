@@ -17,7 +17,9 @@ import langgraph.checkpoint.sqlite
 import langgraph.graph
 import langgraph.types  # noqa: F401 - imported before the fork, so that no child pays for it
 
-import qa_agents.operations
+import qa_agents.operations.deciding
+import qa_agents.operations.handling
+import qa_agents.operations.intervening
 import qa_agents.runtime.outbox
 import qa_agents.runtime.received
 import qa_agents.runtime.record  # noqa: F401 - a clock is moved in what is imported

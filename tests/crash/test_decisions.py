@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from qa_agents import operations
 from qa_agents.errors import ConflictError, QAAgentsError
+from qa_agents.operations import deciding
 from qa_agents.wiring import Workspace
 from tests.crash.conftest import Tally
 from tests.crash.crash_driver import Home, run
@@ -17,8 +17,8 @@ from tests.crash.workloads import REPORT, approve, hand_in, triage
 ISSUE = str(REPORT["id"])
 
 
-def decide(workspace: Workspace, name: str, verdict: str = "approve", **more: Any) -> operations.Decided:
-    return operations.decide(workspace, name, reviewer="ada", verdict=verdict, **more)
+def decide(workspace: Workspace, name: str, verdict: str = "approve", **more: Any) -> deciding.Decided:
+    return deciding.decide(workspace, name, reviewer="ada", verdict=verdict, **more)
 
 
 def refused(workspace: Workspace, name: str, match: str) -> None:

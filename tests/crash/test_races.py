@@ -61,9 +61,9 @@ def test_two_workers_that_recover_one_decided_run_write_it_once(
 
 
 def drain_or_refuse(workspace: object) -> None:
-    from qa_agents import operations
+    from qa_agents.operations import handling
 
-    operations.recover(workspace)  # type: ignore[arg-type]
+    handling.recover(workspace)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("workload", ["triage", "approve"])

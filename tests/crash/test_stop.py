@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from qa_agents import operations
+from qa_agents.operations import handling
 from qa_agents.wiring import Workspace
 from tests.crash.conftest import FULL, Tally
 from tests.crash.crash_driver import Child, Home, Points, race, run
@@ -12,7 +12,7 @@ from tests.crash.workloads import WORKLOADS, approve, failing, resume, stop
 
 
 def attempt(workspace: Workspace) -> None:
-    operations.recover(workspace)
+    handling.recover(workspace)
 
 
 def test_nothing_is_written_while_it_is_on_and_everything_after(

@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from qa_agents import operations
 from qa_agents.errors import ConflictError, QAAgentsError, WorkspaceBusyError
 from qa_agents.incidents.intake import read_batch
 from qa_agents.incidents.schema import Incident
+from qa_agents.operations import deciding, handling, intervening
 from qa_agents.wiring import Workspace
 from tests.crash.crash_driver import Work
 from tests.past import REFUNDS
@@ -33,25 +33,25 @@ def remember(workspace: Workspace) -> None:
 
 def triage(workspace: Workspace) -> None:
     """What `triage` does after a crash too: take up what was left, hand the report in."""
-    operations.recover(workspace)
+    handling.recover(workspace)
     hand_in(workspace)
 
 
-def hand_in(workspace: Workspace, **changed: Any) -> operations.Handled:
+def hand_in(workspace: Workspace, **changed: Any) -> handling.Handled:
     path = workspace.settings.home / f"report-{os.getpid()}.jsonl"
     path.write_text(json.dumps({**REPORT, **changed}) + "\n")
     (received,) = read_batch(path, 1_000_000)
-    return operations.handle(workspace, received, options={"k": 5, "remember": True})
+    return handling.handle(workspace, received, options={"k": 5, "remember": True})
 
 
 def answers(verdict: str, **more: Any) -> Any:
     """Take up what was left, and give this answer to everything that waits."""
 
     def work(workspace: Workspace) -> None:
-        operations.recover(workspace)
+        handling.recover(workspace)
         for review in workspace.inbox.waiting(include_deferred=True):
-            operations.decide(workspace, review.review_id, reviewer="ada", verdict=verdict, **more)
-        operations.recover(workspace)
+            deciding.decide(workspace, review.review_id, reviewer="ada", verdict=verdict, **more)
+        handling.recover(workspace)
 
     work.__name__ = verdict
     return work
@@ -68,8 +68,8 @@ WORKLOADS: dict[str, Work] = {"remember": remember, "triage": triage, **DECISION
 
 def take_back(workspace: Workspace) -> None:
     """Undo everything that was done about the report."""
-    operations.recover(workspace)
-    undone = operations.undo(workspace, str(REPORT["id"]), reviewer="ada")
+    handling.recover(workspace)
+    undone = intervening.undo(workspace, str(REPORT["id"]), reviewer="ada")
     assert not undone.conflicts
 
 
@@ -78,24 +78,24 @@ WORKLOADS["undo"] = take_back
 
 def erase(workspace: Workspace) -> None:
     """Erase the report everywhere, which may have been begun before."""
-    operations.recover(workspace)
-    assert operations.redact(workspace, str(REPORT["id"]), reviewer="ada", reason="a request").left == []
+    handling.recover(workspace)
+    assert intervening.redact(workspace, str(REPORT["id"]), reviewer="ada", reason="a request").left == []
 
 
 WORKLOADS["erase"] = erase
 
 
 def stop(workspace: Workspace) -> None:
-    operations.stop(workspace, by="grace", reason="a test")
+    intervening.stop(workspace, by="grace", reason="a test")
 
 
 def resume(workspace: Workspace) -> None:
-    operations.resume(workspace, reviewer="grace", reason="the test is over")
+    intervening.resume(workspace, reviewer="grace", reason="the test is over")
 
 
 def drain(workspace: Workspace) -> None:
     """What must be possible once the faults have stopped."""
-    _, failed = operations.recover(workspace)
+    _, failed = handling.recover(workspace)
     assert not failed, failed
 
 
@@ -130,7 +130,7 @@ def one_decision(name: str, verdict: str, log: Path, **more: Any) -> Work:
     def attempt(workspace: Workspace) -> None:
         review = workspace.inbox.find(str(REPORT["id"]))
         try:
-            operations.decide(workspace, review.review_id, reviewer=name, verdict=verdict, **more)
+            deciding.decide(workspace, review.review_id, reviewer=name, verdict=verdict, **more)
             said = "taken"
         except ConflictError:
             said = "refused"

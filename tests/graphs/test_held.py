@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from qa_agents import operations
 from qa_agents.checkpoint.ledger import entries
 from qa_agents.errors import StoppedError, UnavailableError
 from qa_agents.incidents.intake import read_batch
 from qa_agents.incidents.schema import Incident
+from qa_agents.operations import deciding, handling, intervening
 from qa_agents.settings import Settings
 from qa_agents.trackers.file import FileTracker
 from qa_agents.trackers.schema import Action, Applied
@@ -51,11 +51,11 @@ class Bench:
         monkeypatch.setattr(FileTracker, "apply", limited)
         monkeypatch.setattr(Steps, "_judged", lambda *_: self.gate)
 
-    def hand_in(self) -> operations.Handled:
+    def hand_in(self) -> handling.Handled:
         path = self.workspace.settings.home.parent / "report.jsonl"
         path.write_text(json.dumps(REPORT) + "\n")
         (received,) = read_batch(path, 1_000_000)
-        return operations.handle(self.workspace, received, options={"k": 5, "remember": True})
+        return handling.handle(self.workspace, received, options={"k": 5, "remember": True})
 
     def interrupted(self, after: int) -> None:
         """Let a run go through, and die after so many changes."""
@@ -69,7 +69,7 @@ class Bench:
         return list(json.loads(file.read_text())["history"]) if file.exists() else []
 
     def recover(self) -> dict[str, str]:
-        return operations.recover(self.workspace)[1]
+        return handling.recover(self.workspace)[1]
 
     def broken(self) -> list[str]:
         url = self.workspace.settings.database_url
@@ -114,7 +114,7 @@ def test_an_interrupted_automatic_run_meets_a_closed_gate_and_stops_for_a_person
     assert (review.shown["gate"], review.shown["rules"]) == ("ask", ["quiet-hours"])
     held = [entry for entry in entries(bench.workspace.database) if entry.event == "held"]
     assert [entry.payload["because"] for entry in held] == [QUIET.reasons]
-    operations.decide(bench.workspace, review.review_id, reviewer="ada", verdict="approve")
+    deciding.decide(bench.workspace, review.review_id, reviewer="ada", verdict="approve")
     assert len(bench.changes()) == len(review.shown["actions"])
     assert bench.workspace.received.balance().unaccounted == []
     assert bench.broken() == []
@@ -124,7 +124,7 @@ def test_what_was_held_and_rejected_is_never_made(bench: Bench) -> None:
     bench.interrupted(after=0)
     bench.gate = QUIET
     bench.recover()
-    operations.decide(bench.workspace, "WB-9", reviewer="ada", verdict="reject", reason_code="other")
+    deciding.decide(bench.workspace, "WB-9", reviewer="ada", verdict="reject", reason_code="other")
     assert bench.recover() == {}
     assert bench.changes() == []
     assert bench.broken() == []
@@ -146,12 +146,12 @@ def test_a_change_whose_answer_was_lost_is_found_made_when_the_rest_is_held(
     bench.gate = QUIET
     assert bench.recover() == {}
     assert len(bench.changes()) == 1
-    operations.decide(bench.workspace, "WB-9", reviewer="ada", verdict="approve")
+    deciding.decide(bench.workspace, "WB-9", reviewer="ada", verdict="approve")
     assert bench.broken() == []
 
 
 def test_an_automatic_run_waits_while_outside_effects_are_stopped_and_is_judged_again_after(bench: Bench) -> None:
-    operations.stop(bench.workspace, by="grace", reason="a test")
+    intervening.stop(bench.workspace, by="grace", reason="a test")
     assert bench.hand_in().account.state == "failed"
     assert list(bench.recover().values()) != []
     assert bench.changes() == []
@@ -159,8 +159,8 @@ def test_an_automatic_run_waits_while_outside_effects_are_stopped_and_is_judged_
     assert bench.recover() == {}  # nothing is written by asking
     (review,) = bench.workspace.inbox.waiting()
     with pytest.raises(StoppedError):
-        operations.decide(bench.workspace, review.review_id, reviewer="ada", verdict="approve")
-    operations.resume(bench.workspace, reviewer="grace", reason="safe again")
+        deciding.decide(bench.workspace, review.review_id, reviewer="ada", verdict="approve")
+    intervening.resume(bench.workspace, reviewer="grace", reason="safe again")
     assert bench.recover() == {}
     assert len(bench.changes()) == len(review.shown["actions"])
     assert bench.broken() == []

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from qa_agents import operations, planning
+from qa_agents import planning
 from qa_agents.checkpoint.ledger import entries
 from qa_agents.errors import ConflictError, UnavailableError
+from qa_agents.operations import deciding, handling
 from qa_agents.plans import steps
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
@@ -37,7 +38,7 @@ def test_a_draft_that_was_interrupted_is_taken_up_again(workspace: Workspace, mo
         with pytest.raises(UnavailableError):
             draft(workspace)
     assert workspace.received.balance().will_retry == 1
-    done, failed = operations.recover(workspace)
+    done, failed = handling.recover(workspace)
     assert (len(done), failed) == (1, {})
     assert planning.drafted(workspace, "deposits").form == "question"
     assert workspace.received.balance().unaccounted == []
@@ -45,7 +46,7 @@ def test_a_draft_that_was_interrupted_is_taken_up_again(workspace: Workspace, mo
 
 def test_refusing_to_answer_goes_on_with_the_assumptions(workspace: Workspace) -> None:
     drafted = draft(workspace)
-    operations.decide(workspace, drafted.review_id or "", reviewer="ada", verdict="reject", reason_code="other")
+    deciding.decide(workspace, drafted.review_id or "", reviewer="ada", verdict="reject", reason_code="other")
     after = planning.drafted(workspace, "deposits")
     assert after.form == "signoff"
     assert all(question.answer is None for question in after.plan.questions)
@@ -56,7 +57,7 @@ def test_another_specification_of_the_same_name_replaces_what_waits(workspace: W
     second = draft(workspace, SPEC.replace(b"500", b"800"))
     assert workspace.inbox.find(first.review_id or "").state == "superseded"
     with pytest.raises(ConflictError):
-        operations.decide(workspace, first.review_id or "", reviewer="ada", verdict="reject", reason_code="other")
+        deciding.decide(workspace, first.review_id or "", reviewer="ada", verdict="reject", reason_code="other")
     assert second.review_id != first.review_id
 
 
@@ -66,8 +67,8 @@ def test_an_item_that_is_decided_while_the_plan_waits_shows_the_plan_anew(worksp
     after = planning.decide_item(workspace, "deposits", case.id, "reject", text="not here", reviewer="ada")
     assert case.id not in {one.id for one in after.plan.cases}
     with pytest.raises(ConflictError):
-        operations.decide(workspace, drafted.review_id or "", reviewer="ada", verdict="sign")
-    operations.decide(workspace, after.review_id or "", reviewer="ada", verdict="sign")
+        deciding.decide(workspace, drafted.review_id or "", reviewer="ada", verdict="sign")
+    deciding.decide(workspace, after.review_id or "", reviewer="ada", verdict="sign")
     events = [entry.event for entry in entries(workspace.database, "plan/deposits")]
     assert events.count("item_decided") == 1
     assert events[-1] == "recorded"

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qa_agents import operations, summarizing
+from qa_agents import summarizing
 from qa_agents.checkpoint.ledger import entries
 from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from qa_agents.incidents.schema import Incident
+from qa_agents.operations import deciding, handling
 from qa_agents.results import steps
 from qa_agents.results.schema import Run
 from qa_agents.settings import Settings
@@ -63,7 +64,7 @@ def test_a_red_gate_waits_for_a_signature_and_goes_out_with_it(workspace: Worksp
     assert held.account.state == "waiting"
     shown = workspace.inbox.find(held.review_id).shown
     assert (shown["form"], shown["waivable"]) == ("signoff", ["nothing new"])
-    operations.decide(workspace, held.review_id, reviewer="ada", verdict="sign", accountable="grace")
+    deciding.decide(workspace, held.review_id, reviewer="ada", verdict="sign", accountable="grace")
     done = summarizing.summarised(workspace, "now")
     assert (done.account.state, done.verdict, done.review_id) == ("decided", "sign", None)
     assert list(entries(workspace.database, "summary/now"))[-1].payload["accountable"] == "grace"
@@ -84,7 +85,7 @@ def test_the_same_question_again_gives_the_stored_answer(workspace: Workspace) -
     other = summarise(workspace, gates=("gates.toml", NOTHING_NEW.replace(b"0\n", b"0.5\n")))
     assert other.review_id != first.review_id
     with pytest.raises(ConflictError):
-        operations.decide(workspace, first.review_id or "", reviewer="ada", verdict="sign")
+        deciding.decide(workspace, first.review_id or "", reviewer="ada", verdict="sign")
 
 
 def test_a_summary_that_was_interrupted_is_taken_up_again(
@@ -100,7 +101,7 @@ def test_a_summary_that_was_interrupted_is_taken_up_again(
         with pytest.raises(UnavailableError):
             summarise(workspace)
     assert workspace.received.balance().will_retry == 1
-    assert operations.recover(workspace)[1] == {}
+    assert handling.recover(workspace)[1] == {}
     assert summarizing.summarised(workspace, "now").summary.light == "red"
     assert [one.event for one in entries(workspace.database, "summary/now")].count("summarised") == 1
 
@@ -162,3 +163,12 @@ def test_what_is_published_can_be_read_back_as_json(workspace: Workspace) -> Non
     document = json.loads(summarise(workspace).summary.model_dump_json())
     assert document["schema_version"] == 1
     assert {"light", "figures", "causes", "comparison", "sentences"} <= document.keys()
+
+
+def test_a_gate_may_ask_for_open_criticals_of_the_memory(workspace: Workspace) -> None:
+    incident = {"id": "X-1", "summary": "Deposits are charged twice", "severity": "Critical", "status": "Open"}
+    workspace.store.upsert([Incident.model_validate({**incident, "created": "2026-01-01T00:00:00Z"})])
+    keep(workspace, *past(), run("now", result("a::1"), result("a::2")))
+    gates = b'[[gate]]\nmetric = "open_criticals"\nop = "<="\nvalue = 0\n'
+    done = summarise(workspace, gates=("gates.toml", gates))
+    assert (done.summary.gate, done.account.state) == ("red", "waiting")

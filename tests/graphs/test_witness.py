@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from qa_agents import operations
 from qa_agents.checkpoint.ledger import entries
 from qa_agents.incidents.intake import read_batch
 from qa_agents.incidents.schema import Incident
 from qa_agents.llm.uses import USES
+from qa_agents.operations import handling
 from qa_agents.settings import Settings, resource_dir
 from qa_agents.testing.model_server import Asked, ModelServer, Turn
 from qa_agents.triage.schema import Triage
@@ -40,7 +40,7 @@ def triaged(
     with Workspace(settings) as workspace:
         workspace.store.upsert(near_ones(), origin="import")
         (received,) = read_batch(EXAMPLES / "reports" / f"{report}.json", 1_000_000)
-        handled = operations.handle(workspace, received, options={"k": 5, "remember": True})
+        handled = handling.handle(workspace, received, options={"k": 5, "remember": True})
         assert handled.triage is not None, handled.account
         calls = [entry for entry in entries(workspace.database) if entry.event == "model_asked"]
         return handled.triage, calls

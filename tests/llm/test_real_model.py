@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from qa_agents import operations
 from qa_agents.checkpoint.ledger import entries, verify
 from qa_agents.incidents.intake import read_batch
 from qa_agents.incidents.schema import Incident
 from qa_agents.llm.advice import Adviser
 from qa_agents.llm.answers import Intent
 from qa_agents.llm.checks import place_of
+from qa_agents.operations import handling
 from qa_agents.settings import Settings, resource_dir
 from qa_agents.wiring import Workspace
 
@@ -95,9 +95,9 @@ def test_triage_with_it_is_triage_without_it_and_a_testimony(workspace: Workspac
     options = {"k": 3, "remember": True}
     with Workspace(Settings(home=tmp_path / "alone", embedder="none")) as alone:
         alone.store.upsert(past, origin="import")
-        without = operations.handle(alone, received, options=options).triage
+        without = handling.handle(alone, received, options=options).triage
     workspace.store.upsert(past, origin="import")
-    triage = operations.handle(workspace, received, options=options).triage
+    triage = handling.handle(workspace, received, options=options).triage
     assert triage is not None
     assert without is not None
     assert triage.witness is not None

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from qa_agents import operations
+from qa_agents.operations import deciding, handling
 from qa_agents.settings import Settings
 from qa_agents.storage import migrations
 from qa_agents.wiring import Workspace
@@ -63,8 +63,8 @@ def test_what_waited_is_shown_and_can_be_approved(workspace: Workspace, home: Pa
     review = workspace.inbox.find("PAY-900")
     assert review.state == "pending"
     assert review.shown["actions"][0]["kind"] == "create_issue"
-    assert operations.reviewed(workspace, review.review_id)[1].report_id == "PAY-900"
-    decided = operations.decide(workspace, review.review_id, reviewer="ada", verdict="approve")
+    assert deciding.reviewed(workspace, review.review_id)[1].report_id == "PAY-900"
+    decided = deciding.decide(workspace, review.review_id, reviewer="ada", verdict="approve")
     assert (decided.state, decided.failed) == ("decided", [])
     assert Counter(change["kind"] for change in changes(home, "PAY-900"))["create_issue"] == 1
     assert len(changes(home, "PAY-900")) == len(review.shown["actions"])
@@ -72,14 +72,14 @@ def test_what_waited_is_shown_and_can_be_approved(workspace: Workspace, home: Pa
 
 def test_what_was_decided_and_not_resumed_is_carried_out_once(workspace: Workspace, home: Path) -> None:
     for _ in range(2):
-        _, failed = operations.recover(workspace)
+        _, failed = handling.recover(workspace)
         assert failed == {}
     assert len(changes(home, "PAY-901")) == len(workspace.inbox.find("PAY-901").shown["actions"])
 
 
 def test_what_was_finished_stays_as_it_is(workspace: Workspace, home: Path) -> None:
     before = (home / "tracker" / "PAY-902.json").read_bytes()
-    operations.recover(workspace)
+    handling.recover(workspace)
     account = workspace.received.find("PAY-902")
     assert account is not None
     assert account.state == "decided"
@@ -88,8 +88,8 @@ def test_what_was_finished_stays_as_it_is(workspace: Workspace, home: Path) -> N
 
 def test_every_promise_holds_over_both_releases(workspace: Workspace, home: Path) -> None:
     """The ledger's old entries verify under the rule they were written by, and new ones follow on."""
-    operations.recover(workspace)
-    operations.decide(workspace, "PAY-900", reviewer="ada", verdict="approve")
+    handling.recover(workspace)
+    deciding.decide(workspace, "PAY-900", reviewer="ada", verdict="approve")
     balance = workspace.received.balance()
     assert (balance.received, balance.decided, balance.unaccounted) == (3, 3, [])
     assert violations(read(home)) == []

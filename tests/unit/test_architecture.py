@@ -9,11 +9,12 @@ ROOT = Path(__file__).resolve().parents[2] / "qa_agents"
 MODULES = sorted(ROOT.rglob("*.py"))
 MAX_LINES = 600
 
-BASE = {"errors", "settings"}
+BASE = {"errors", "settings", "moments"}
 LOW = BASE | {"storage"}
 ALLOWED = {
     "errors": set(),
     "settings": {"errors"},
+    "moments": {"errors"},
     "storage": BASE,
     "incidents": LOW,
     "llm": LOW,
@@ -23,6 +24,7 @@ ALLOWED = {
     "triage": LOW | {"incidents", "llm", "trackers", "checkpoint"},
     "plans": LOW | {"incidents", "llm", "trackers", "checkpoint"},
     "results": LOW | {"incidents", "llm", "trackers", "checkpoint"},
+    "library": BASE | {"llm"},
     "testing": LOW | {"incidents", "trackers"},
     "wiring": LOW
     | {"incidents", "llm", "trackers", "checkpoint", "runtime", "triage", "plans", "results", "wiring_summary"},
@@ -46,6 +48,7 @@ ALLOWED = {
         "assistant",
         "errors",
         "settings",
+        "moments",
         "llm",
         "runtime",
         "wiring",
@@ -57,6 +60,7 @@ ALLOWED = {
         "triage",
         "plans",
         "results",
+        "library",
         "planning",
         "summarizing",
         "certifying",

@@ -343,7 +343,7 @@ def test_what_is_settled_is_forgotten_after_its_time_and_what_is_dead_or_waits_i
 
 
 def test_a_redaction_empties_dead_letters_that_name_the_report_and_no_others(bench: Bench) -> None:
-    from qa_agents import operations
+    from qa_agents.operations import intervening
 
     bench.issue()
     bench.send()
@@ -352,7 +352,7 @@ def test_a_redaction_empties_dead_letters_that_name_the_report_and_no_others(ben
     bench.deliver(b"torn: WB-12 says Zebedee")
     bench.work()
     assert bench.states()["dead"] == 2
-    done = operations.redact(bench.workspace, "WB-1", reviewer="grace", reason="request 17", unsettled=True)
+    done = intervening.redact(bench.workspace, "WB-1", reviewer="grace", reason="request 17", unsettled=True)
     assert done.letters == 1
     assert bench.states() == {"routed": 1, "dead": 1, "dropped": 1}
     (left,) = bench.workspace.dead_letters.listed()

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ LINK = re.compile(r"!?\[([^\[\]]{0,300})\](?:\([^()\s]{0,500}(?: \"[^\"]{0,200}\
 CODE_OR_LINK = re.compile(rf"(?P<code>`[^`\n]{{1,300}}`)|{LINK.pattern}")
 TAG = re.compile(r"</?[a-zA-Z][^<>]{0,300}>")
 SPACE = re.compile(r"\s+")
+CLOSING = (".", ",", ";", ":")
 
 
 @dataclass
@@ -129,9 +130,22 @@ def plain(text: str) -> str:
 
     What stood in backticks comes through letter by letter, without them: so this is for raw text, and for that only once.
     """
+    return _without_marks(text, lambda code: code)
+
+
+def spoken(text: str) -> str:
+    """`plain` for a sentence: code that ends in a mark of punctuation keeps its backticks (`;`, `e.g.`, `...`).
+
+    Whoever closes or cuts the sentence later takes marks from its end; without backticks they would be the value's own.
+    """
+    return _without_marks(text, lambda code: f"`{code}`" if code.endswith(CLOSING) else code)
+
+
+def _without_marks(text: str, of_code: Callable[[str], str]) -> str:
     text = CODE_OR_LINK.sub(lambda match: match["code"] or match[2], text)
-    parts = re.split(r"`([^`\n]{1,300})`", text)  # odd ones stood in code: kept as they are
+    parts = re.split(r"`([^`\n]{1,300})`", text)  # odd ones stood in code
     parts[::2] = [MARKS.sub("", TAG.sub("", part)) for part in parts[::2]]
+    parts[1::2] = map(of_code, parts[1::2])
     return SPACE.sub(" ", "".join(parts)).strip()
 
 

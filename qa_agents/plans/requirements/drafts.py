@@ -78,7 +78,7 @@ def explicit_id(text: str) -> tuple[str | None, int]:
     return name.replace(" ", "-"), match.end()
 
 
-def squeezed(text: str) -> str:
+def flat(text: str) -> str:
     """Whitespace collapsed, case folded: what ids and hashes rest on; the text has lost its marks already."""
     return SPACE.sub(" ", text).strip().casefold()
 
@@ -91,7 +91,7 @@ def finished(drafts: list[Draft]) -> list[Requirement]:
     for draft in drafts:
         if not _is_true(draft):
             continue
-        key = "\x1f".join([squeezed(draft.text), *(squeezed(title) for title in draft.blocks[0].heading_path)])
+        key = "\x1f".join([flat(draft.text), *(flat(title) for title in draft.blocks[0].heading_path)])
         digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
         name = draft.explicit_id or f"REQ-{digest[:10]}"
         if draft.explicit_id and name in taken:
@@ -124,7 +124,7 @@ def _requirement(draft: Draft, name: str, line: int) -> Requirement:
         for part in (draft.fields, draft.rules, draft.transitions, draft.permissions)
     ]
     data = {key: value for key, value in draft.data.items() if key != "places"}
-    hashed = json.dumps([squeezed(text), structure, data], sort_keys=True, ensure_ascii=True, default=str)
+    hashed = json.dumps([flat(text), structure, data], sort_keys=True, ensure_ascii=True, default=str)
     references = dict.fromkeys(
         next(filter(None, (match.group(1), match.group(2))), None) or match.group()
         for match in REFERENCE.finditer(draft.quote)

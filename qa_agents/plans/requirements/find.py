@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from qa_agents.plans.read import Document
-from qa_agents.plans.read.parsed import plain
+from qa_agents.plans.read.parsed import plain, spoken
 from qa_agents.plans.requirements import code, stories
 from qa_agents.plans.requirements import lexicon as words
 from qa_agents.plans.requirements.clauses import clauses
@@ -285,11 +285,11 @@ def _sentence(
             if clause.prefix
             else sentence[clause.start : clause.end]
         )
-        told = plain(words_here)
+        told = spoken(words_here)
         draft = Draft(walk.document, [block], start, end, in_context(words_here, context, walk.before), stated=told)
         draft.explicit_id = own_id if number == 0 else None
         draft.modality, draft.negated = modality_of(told, context), is_negated(told)
-        draft.rules = rules_of(told, plain(walk.before))
+        draft.rules = rules_of(told, spoken(walk.before))
         structured(draft, words_here)
         draft.fields = [_named_after(field, walk.last) for field in draft.fields]
         walk.drafts.append(draft)
@@ -309,9 +309,9 @@ def _named_after(field: FieldSpec, last: Draft | None) -> FieldSpec:
 
 def in_context(sentence: str, context: Context, before: str) -> str:
     """The statement so that it can be read by itself: under its list's lead-in, its heading, or what `otherwise` turns round."""
-    text = plain(words.DIRECTIVE_TEXT.sub(" ", sentence))
+    text = spoken(words.DIRECTIVE_TEXT.sub(" ", sentence))
     if re.match(r"(?:otherwise|else)\b", text, re.IGNORECASE) and before:
-        return f"{plain(before)} {text}"
+        return f"{spoken(before)} {text}"
     if context.bullet and context.ordered_lead:
         lead = context.ordered_lead.rstrip(": ")
         if JOINED_LEAD.search(lead):

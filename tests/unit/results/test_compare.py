@@ -1,8 +1,10 @@
 """A run against a baseline: what each test is called, and why."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from qa_agents.results.compare import Comparison, compare
+from qa_agents.results.compare import STUCK, Comparison, compare, judged
 from qa_agents.results.history import history_of
 from tests.unit.results.builders import history, result, run
 
@@ -115,3 +117,22 @@ def test_the_plain_difference_is_counted_beside() -> None:
 def test_runs_after_the_one_in_question_are_not_looked_at() -> None:
     past = history({"a": "P" * 20 + "F" + "P" * 5})
     assert kinds(compare(past, current=20)) == {"a": "new"}
+
+
+@settings(max_examples=25)
+@given(st.lists(st.text(alphabet="PPPPFFS.", min_size=24, max_size=24), min_size=2, max_size=5), st.integers(0, 4))
+def test_nothing_is_called_broken_before_that_was_never_named(lines: list[str], which: int) -> None:
+    lines[which % len(lines)] = lines[0][: 24 - STUCK] + "F" * STUCK
+    past = history(dict(enumerate_names(lines)), messages={"t0": "TimeoutError: slow", "t1": "TimeoutError: slow"})
+    named: set[tuple[str, str]] = set()
+    for column in range(1, 24):
+        for change in judged(past, baseline=column - 1, current=column):
+            streak = change.test_id, change.first_red
+            if change.kind in ("new", "suspected"):
+                named.add(streak)
+            assert change.kind != "still" or streak in named or change.first_red == "r0"
+            assert change.streak < STUCK or streak in named or change.first_red == "r0"
+
+
+def enumerate_names(lines: list[str]) -> list[tuple[str, str]]:
+    return [(f"t{at}", line) for at, line in enumerate(lines)]

@@ -81,3 +81,14 @@ def test_any_text_has_a_bounded_signature(text: str) -> None:
 @pytest.mark.parametrize("piece", ["/a", "1,", "a.b", "0x", "\\", "f1", "a@", "::", "- ", "<n>", "9" * 50 + " "])
 def test_a_hostile_text_costs_no_more_than_its_length(piece: str) -> None:
     assert len(normalise(piece * 50_000)) <= CHARS
+
+
+def test_a_whole_trace_in_the_place_of_the_message_is_known_by_its_telling_line() -> None:
+    trace = (
+        "def test():\n"
+        + "    step()\n" * 60
+        + ">   assert total == 13\nE   AssertionError: total is 12\n\nsrc/t.py:9: AssertionError"
+    )
+    flat = " ".join(trace.split())
+    assert signature(flat, trace).text == "AssertionError: total is <n>"
+    assert signature(trace).text == "AssertionError: total is <n>"

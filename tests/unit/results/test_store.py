@@ -87,15 +87,15 @@ def test_history_gives_columns_with_the_same_key_for_the_same_test(db: Database)
     store.add(run_of("1", TestResult(name="a", outcome="passed", seconds=1), TestResult(name="b", outcome="failed")))
     store.add(run_of("2", TestResult(name="b", outcome="passed", attempts=("error", "passed")), days=1))
     newest, oldest = list(store.history(branch="main"))
-    keys = store.keys([("", "a"), ("", "b"), ("", "unknown")])
-    assert set(keys) == {("", "a"), ("", "b")}
-    assert oldest.columns.tests.tolist() == [keys["", "a"], keys["", "b"]]
-    assert newest.columns.tests.tolist() == [keys["", "b"]]
+    keys = {name.test_id: key for key, name in store.tests().items()}
+    assert set(keys) == {"a", "b"}
+    assert oldest.columns.tests.tolist() == [keys["a"], keys["b"]]
+    assert newest.columns.tests.tolist() == [keys["b"]]
     assert newest.columns.inconsistent.tolist() == [True]
     assert oldest.columns.red.tolist() == [False, True]
     assert oldest.columns.seconds[0] == 1.0
     assert np.isnan(oldest.columns.seconds[1])
-    assert store.tests([keys["", "a"]])[keys["", "a"]].test_id == "a"
+    assert store.tests([keys["a"]])[keys["a"]].test_id == "a"
 
 
 def test_failures_are_read_without_the_rest(db: Database) -> None:

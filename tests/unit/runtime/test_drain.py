@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qa_agents.incidents.intake import read_report
-from qa_agents.operations import handle, recover
+from qa_agents.operations.handling import handle, recover
 from qa_agents.runtime.drain import Drain, drained_by, draining
 from qa_agents.settings import load_settings
 from qa_agents.wiring import Workspace

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from qa_agents import operations
 from qa_agents.checkpoint.export import export_ledger
 from qa_agents.checkpoint.ledger import entries_about, verify
 from qa_agents.errors import ConflictError, ErasedError, InvalidInputError, NotFoundError
 from qa_agents.incidents.intake import read_batch
 from qa_agents.incidents.schema import ERASED_SUMMARY, Incident, Report
+from qa_agents.operations import deciding, handling, intervening
 from qa_agents.runtime.erased import WORDS, erased_action, erased_decision, erased_shown
+from qa_agents.runtime.redact import Redacted
 from qa_agents.settings import Settings
 from qa_agents.storage.artifacts import ERASED
 from qa_agents.storage.tables import artifacts, metadata
@@ -56,19 +57,19 @@ def opened_with(workspace: Workspace) -> Iterator[Workspace]:
     yield workspace
 
 
-def hand_in(workspace: Workspace, **changed: Any) -> operations.Handled:
+def hand_in(workspace: Workspace, **changed: Any) -> handling.Handled:
     path = workspace.settings.home.parent / "report.jsonl"
     path.write_text(json.dumps({**REPORT, **changed}) + "\n")
     (received,) = read_batch(path, 1_000_000)
-    return operations.handle(workspace, received, options={"k": 5, "remember": True})
+    return handling.handle(workspace, received, options={"k": 5, "remember": True})
 
 
 def approve(workspace: Workspace, **more: Any) -> None:
-    operations.decide(workspace, "WB-7", reviewer="ada", verdict="approve", note=f"as {NAME} said", **more)
+    deciding.decide(workspace, "WB-7", reviewer="ada", verdict="approve", note=f"as {NAME} said", **more)
 
 
-def redact(workspace: Workspace, report_id: str = "WB-7", **more: Any) -> operations.Redacted:
-    return operations.redact(workspace, report_id, reviewer="grace", reason="request 17", **more)
+def redact(workspace: Workspace, report_id: str = "WB-7", **more: Any) -> Redacted:
+    return intervening.redact(workspace, report_id, reviewer="grace", reason="request 17", **more)
 
 
 def whole_database(workspace: Workspace) -> str:
@@ -98,7 +99,7 @@ def test_nothing_of_the_report_can_be_read_any_more(workspace: Workspace) -> Non
     with workspace.database.read() as connection:
         assert {row.media_type for row in connection.execute(select(artifacts))} == {ERASED}
     with pytest.raises(ErasedError, match="erased on request"):
-        operations.explain(workspace, "WB-7")
+        handling.explain(workspace, "WB-7")
     assert workspace.memory.search(Report(id="q", summary=WORD), k=9).candidates == []
 
 
@@ -144,14 +145,14 @@ def test_the_tracker_is_left_as_it_is_and_what_is_ours_there_is_listed(workspace
     assert any(line.startswith("WB-7: create_issue") for line in result.in_tracker)
     assert not any(NAME in line for line in result.in_tracker)
     assert {path.name: path.read_bytes() for path in (workspace.settings.home / "tracker").glob("*.json")} == before
-    undone = operations.undo(workspace, "WB-7", reviewer="ada")
+    undone = intervening.undo(workspace, "WB-7", reviewer="ada")
     assert {action.what for action in undone.erased} >= {"create the issue"}
 
 
 def test_what_was_taken_back_before_is_not_listed(workspace: Workspace) -> None:
     hand_in(workspace)
     approve(workspace)
-    operations.undo(workspace, "WB-7", reviewer="ada")
+    intervening.undo(workspace, "WB-7", reviewer="ada")
     assert redact(workspace).in_tracker == []
 
 
@@ -166,20 +167,20 @@ def test_what_waits_is_refused_unless_told_and_then_settled(workspace: Workspace
     assert files_with(workspace, NAME) == []
     assert workspace.inbox.find("WB-7").state == "superseded"
     assert workspace.received.balance().unaccounted == []
-    assert operations.recover(workspace) == ([], {})
+    assert handling.recover(workspace) == ([], {})
     with pytest.raises(ConflictError):
-        operations.decide(workspace, review.review_id, reviewer="ada", verdict="approve")
+        deciding.decide(workspace, review.review_id, reviewer="ada", verdict="approve")
     assert not (workspace.settings.home / "tracker").exists()
 
 
 def test_what_was_approved_and_not_made_yet_is_refused_even_when_told(workspace: Workspace) -> None:
     hand_in(workspace)
-    operations.stop(workspace, by="grace", reason="a test")
+    intervening.stop(workspace, by="grace", reason="a test")
     with pytest.raises(Exception, match="stopped"):
         approve(workspace)
     with pytest.raises(ConflictError, match="not made yet"):
         redact(workspace, unsettled=True)
-    operations.undo(workspace, "WB-7", reviewer="ada")  # nothing was made, so nothing goes outside
+    intervening.undo(workspace, "WB-7", reviewer="ada")  # nothing was made, so nothing goes outside
     redact(workspace, unsettled=True)
     assert NAME not in whole_database(workspace)
 
@@ -238,7 +239,7 @@ def test_nobody_and_nothing_is_said_so(workspace: Workspace) -> None:
     hand_in(workspace)
     approve(workspace)
     with pytest.raises(InvalidInputError, match="needs a reason"):
-        operations.redact(workspace, "WB-7", reviewer="grace", reason=" ")
+        intervening.redact(workspace, "WB-7", reviewer="grace", reason=" ")
     assert NAME in whole_database(workspace)
 
 

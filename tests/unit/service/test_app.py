@@ -1,11 +1,18 @@
 """Health and numbers."""
 
+import os
 import re
+import signal
+import sys
+from collections.abc import Iterator
 
 import pytest
+from starlette.testclient import TestClient
 
 from qa_agents.errors import StorageError
+from qa_agents.service.app import build_app
 from qa_agents.service.metrics import BUCKETS, Metrics
+from qa_agents.service.run import STEADY_SECONDS, WorkerProcess, worker_command
 from qa_agents.wiring import Workspace
 from tests.unit.service.conftest import Sender, event
 
@@ -36,6 +43,63 @@ def test_a_service_whose_writer_ended_is_not_ready(sender: Sender) -> None:
     sender.client.app.state.writer.stop()  # type: ignore[attr-defined]
     assert "writer" in sender.client.get("/readyz").json()["wrong"]
     assert sender.send(event()).status_code == 503
+
+
+class Watched:
+    """A worker beside a service, on a clock that stands still, and whether the service says that it is ready."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.moment = 0.0
+        self.worker = WorkerProcess(worker_command(workspace.settings.home), now=lambda: self.moment)
+        self.client = TestClient(build_app(workspace, self.worker))
+
+    def wrong(self) -> dict[str, str]:
+        answer = self.client.get("/readyz")
+        assert answer.status_code == (503 if answer.json()["wrong"] else 200)
+        return dict(answer.json()["wrong"])
+
+    def wait_for_another_than(self, pid: int | None) -> int:
+        """The process that works instead of this one."""
+        while (found := self.worker.pid) in (pid, None):
+            self.wrong()
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def watched(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    monkeypatch.setattr("qa_agents.service.run.FIRST_PAUSE", 0.0)
+    made = Watched(workspace)
+    with made.client:
+        made.worker.start()
+        yield made
+        made.worker.stop()
+
+
+def test_a_service_whose_worker_was_killed_is_not_ready_until_the_next_one_has_run_a_while(watched: Watched) -> None:
+    first = watched.wait_for_another_than(None)
+    assert watched.wrong() == {}
+    os.kill(first, signal.SIGKILL)
+    second = watched.wait_for_another_than(first)
+    assert watched.wrong() == {"worker": "The worker was ended by signal 9; it is being started again."}
+    watched.moment += STEADY_SECONDS
+    assert watched.wrong() == {}
+    assert second == watched.worker.pid
+
+
+def test_a_worker_that_cannot_start_or_ends_at_once_is_in_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qa_agents.service.run.FIRST_PAUSE", 3600.0)
+    for command, said in (
+        (["/nowhere/at/all"], "could not be started (No such file or directory)"),
+        ([sys.executable, "-c", "raise SystemExit(3)"], "ended with 3"),
+    ):
+        worker = WorkerProcess(command)
+        assert worker.trouble() is None
+        worker.start()
+        while (trouble := worker.trouble()) is None:
+            pass
+        assert said in trouble
+        worker.stop()
 
 
 def test_the_numbers_are_in_the_format_that_prometheus_reads(sender: Sender) -> None:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from qa_agents.incidents.intake import read_batch
-from qa_agents.operations import handle
+from qa_agents.operations.handling import handle
 from qa_agents.service.pages import Pages
 from qa_agents.service.patience import TRIES
 from qa_agents.service.sessions import hashed

@@ -156,7 +156,7 @@ def command(
 
 def triaged(home: Path, name: str) -> str:
     from qa_agents.incidents.intake import read_report
-    from qa_agents.operations import handle
+    from qa_agents.operations.handling import handle
 
     with Workspace(Settings(home=home, embedder="none")) as workspace:
         (received,) = read_report(EXAMPLES / "reports" / name, 10_000_000)

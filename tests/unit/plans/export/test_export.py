@@ -7,8 +7,8 @@ import pytest
 from gherkin.parser import Parser
 
 from qa_agents.errors import UsageError
+from qa_agents.llm.sanitise import spreadsheet_cell as cell
 from qa_agents.plans.export import FORMATS, export_plan, exportable, write_plan
-from qa_agents.plans.export.cells import cell
 from qa_agents.plans.schema import Step, TestPlan
 from tests.unit.plans.made import TEXT, case, plan
 
