@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from qa_agents.results.schema import Run
     from qa_agents.wiring import Workspace
 
+TELLING = ("error_code", "exception", "top_frame")
+SHARED_NAMES = 2
+"""A trace and an incident that share so many kinds of identifiers are of one area, whatever else they say."""
+SUMMARY_CHARS = 120
 NEIGHBOURS = 25
 """How many past incidents are looked at for one cause."""
 
@@ -52,24 +56,30 @@ def summary_parts(workspace: "Workspace") -> SummaryParts:
 
 
 def related(workspace: "Workspace", report: "Report") -> list[Related]:
-    """The incidents that a report relates to, by the rules of triage; none while the memory is empty."""
-    from qa_agents.triage.facts.extract import extract_facts
-    from qa_agents.triage.relate import relate
+    """The incidents that a cause relates to, by the rules of triage; none while the memory is empty.
+
+    A trace has little of a report's prose, so that an incident may be far by its text and yet name the very same error and
+    frame: one that shares at least two such identifiers is of the same area.
+    """
+    from qa_agents.triage.facts.extract import comparable, extract_facts
+    from qa_agents.triage.relate import compare, relate
     from qa_agents.triage.steps import facts_of
 
     if not workspace.store.count():
         return []
     as_of, memory = datetime.now(UTC), workspace.memory
+    facts = extract_facts(report)
+    neighbours = memory.neighbours(memory.search(report, k=NEIGHBOURS, as_of=as_of))
     found = relate(
         report,
-        extract_facts(report),
-        memory.neighbours(memory.search(report, k=NEIGHBOURS, as_of=as_of)),
+        facts,
+        neighbours,
         chain=lambda incident_id: memory.chain(incident_id, as_of),
         facts_of=facts_of,
         as_of=as_of,
         incident_of=lambda incident_id: memory.known(incident_id, as_of),
     )
-    return [
+    by_text = [
         Related(
             incident_id=one.incident_id,
             relation=one.kind,
@@ -80,6 +90,22 @@ def related(workspace: "Workspace", report: "Report") -> list[Related]:
         )
         for one in found
     ]
+    mine = {name: values for name, values in comparable(facts).items() if name in TELLING}
+    claimed = {one.incident_id for one in by_text}
+    by_name = []
+    for _, incident in neighbours:
+        held = compare(mine, facts_of(incident))
+        if incident.id not in claimed and len(held.same) >= SHARED_NAMES:
+            state = "open" if incident.open_at(as_of) else incident.resolution or "closed"
+            shared = Related(
+                incident_id=incident.id,
+                relation="same-area",
+                state=state,
+                summary=incident.summary[:SUMMARY_CHARS],
+                same=tuple(held.same),
+            )
+            by_name.append((len(held.same), shared))
+    return [*by_text, *(shared for _, shared in sorted(by_name, key=lambda pair: -pair[0]))]
 
 
 def planned(workspace: "Workspace") -> list[Planned]:

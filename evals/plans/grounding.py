@@ -16,7 +16,7 @@ _LITERAL = re.compile(r"`([^`\n]{1,80})`")
 _WORD = re.compile(r"[a-z0-9]+")
 _BLANKS = re.compile(r"\s+")
 REPEATED = 0.8
-"""Share of a quote's words in an expectation from which it counts as repeating the quote."""
+"""Share of a quote's words in a case from which it counts as repeating the quote."""
 
 
 class Grounding(BaseModel):
@@ -30,7 +30,7 @@ class Grounding(BaseModel):
     numbers: Interval
     """Numbers in expectations that stand in a linked requirement, or in the inputs of a case that names its rule."""
     literals: Interval
-    """Words in backticks, of expectations that repeat their quote, which came through letter by letter."""
+    """Words in backticks, of quotes that a case repeats, which came through letter by letter."""
     bases: dict[str, int]
     assumptions: Interval
     duplicates: int
@@ -147,11 +147,17 @@ def _numbers(case: TestCase, by_id: dict[str, Requirement], plan: TestPlan) -> l
 
 
 def _literals(case: TestCase) -> list[tuple[str, bool]]:
-    """Words in backticks of a quote that the expectation repeats: they are values, and must come through letter by letter."""
-    expected = squeezed(case.steps[-1].expected)
+    """Words in backticks of a quote that the case repeats: they are values, and must come through letter by letter.
+
+    A value of the condition belongs to what the tester does, one of the outcome to what is expected: the whole case is looked at.
+    """
+    steps = (f"{step.action} {step.data} {step.expected}" for step in case.steps)
+    said = squeezed(" ".join([*case.preconditions, *steps]))
     words = set(_WORD.findall(case.basis_quote.lower()))
-    repeated = words and len(words & set(_WORD.findall(expected.lower()))) >= REPEATED * len(words)
-    return [(one, one in expected) for one in dict.fromkeys(_LITERAL.findall(case.basis_quote))] if repeated else []
+    repeated = words and len(words & set(_WORD.findall(said.lower()))) >= REPEATED * len(words)
+    return (
+        [(one, squeezed(one) in said) for one in dict.fromkeys(_LITERAL.findall(case.basis_quote))] if repeated else []
+    )
 
 
 def _rate(found: Sequence[tuple[str, bool]]) -> Interval:

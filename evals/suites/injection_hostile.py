@@ -123,7 +123,13 @@ def _heard(event: str, arguments: tuple[Any, ...]) -> None:
             one.names.append(str(arguments[0]))
     elif event in STARTS and not (len(arguments) > 1 and tuple(arguments[1]) == UNAME):
         for one in _WATCHING:
-            one.started.append(f"{event} {str(arguments[0])[:80]}" if arguments else event)
+            one.started.append(f"{event} {_shown(arguments)}")
+
+
+def _shown(arguments: tuple[Any, ...]) -> str:
+    """What was started, with its arguments."""
+    given = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) else arguments[:1]
+    return " ".join(map(str, given))[:200]
 
 
 def breaches(triage: Triage, target: str, known: set[str], own_words: str) -> list[str]:

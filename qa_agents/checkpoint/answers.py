@@ -64,7 +64,8 @@ def _waivers(shown: dict[str, Any], decision: Decision, now: float) -> Iterator[
     waivable = shown.get("waivable")
     for waiver in decision.waivers:
         if waivable is not None and waiver.item not in waivable:
-            yield f"{waiver.item} is nothing that can be waived here."
+            some = f"{', '.join(waivable[:8])}{', …' if len(waivable) > 8 else ''}"
+            yield f"{waiver.item} is nothing that can be waived here; {some or 'nothing'} can be."
         if waiver.expires.timestamp() <= now:
             day = datetime.fromtimestamp(waiver.expires.timestamp(), UTC).date()
             yield f"The waiver of {waiver.item} has expired already ({day})."
@@ -77,7 +78,8 @@ def _answers(shown: dict[str, Any], decision: Decision) -> Iterator[str]:
         yield f"{unknown[0]} was not asked; asked are {', '.join(asked) or 'no questions'}."
     missing = [name for name in asked if name not in decision.answers]
     if missing:
-        yield f"{', '.join(missing)} has no answer; every question needs one before anything goes on."
+        verb = "has" if len(missing) == 1 else "have"
+        yield f"{', '.join(missing)} {verb} no answer; every question needs one before anything goes on."
     foreign = sorted(set(decision.unblocks) - set(unblocked(shown, decision.answers)))
     if foreign:
         yield f"{foreign[0]} does not wait for these answers."

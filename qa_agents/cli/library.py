@@ -1,12 +1,16 @@
 """`qa-agents library`: inputs for testing AI systems, drawn from the prompt library."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qa_agents.cli.common import Json, console, note, print_json
+from qa_agents.cli.common import Json, console, note, open_workspace, print_json
 from qa_agents.errors import UsageError
+
+if TYPE_CHECKING:
+    from qa_agents.library.generate import Generated
+    from qa_agents.library.schema import Library
 
 app = typer.Typer(help="Inputs for testing AI systems, each with the property to hold.", no_args_is_help=True)
 
@@ -42,6 +46,7 @@ def list_(folder: Folder = None, as_json: Json = False) -> None:
 
 @app.command()
 def generate(
+    context: typer.Context,
     kind: Annotated[str, typer.Option("--kind", help="adversarial, boundary, cultural, bias or injection.")],
     n: Annotated[int, typer.Option("--n", min=1, max=50_000, help="How many inputs at most.")] = 50,
     seed: Annotated[int, typer.Option("--seed", help="Another number draws another selection.")] = 0,
@@ -50,10 +55,17 @@ def generate(
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Print the coverage matrix instead of the inputs.")
     ] = False,
+    reword: Annotated[
+        bool,
+        typer.Option("--reword", help="Let the configured language model vary the wording; without one, as it is."),
+    ] = False,
     folder: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """Distinct inputs that cover as much of the library as so many can; the same call gives the same inputs."""
+    """Distinct inputs that cover as much of the library as so many can; the same call gives the same inputs.
+
+    With --reword the wording is a model's; a wording that changes what is probed is not taken.
+    """
     from qa_agents.library.export import FORMATS
     from qa_agents.library.generate import generate as draw
     from qa_agents.library.load import load
@@ -65,7 +77,7 @@ def generate(
     if form not in FORMATS:
         raise UsageError(f"{form} is no format.", hint=f"There are: {', '.join(FORMATS)}.")
     library = load(known, folder)
-    drawn = draw(library, n, seed=seed)
+    drawn = _reworded(context, library, n, seed) if reword else draw(library, n, seed=seed)
     told = f"{len(drawn.inputs)} of {drawn.possible} distinct inputs of {kind}, version {library.version}."
     if as_json:
         print_json(
@@ -81,6 +93,24 @@ def generate(
     else:
         print(FORMATS[form](drawn.inputs), end="")
     note(told)
+
+
+def _reworded(context: typer.Context, library: "Library", n: int, seed: int) -> "Generated":
+    """Drawn with the model's wordings; what came of that is told, and nothing is lost where it gives none."""
+    from qa_agents.library.generate import generate as draw
+    from qa_agents.library.reword import Rewording
+
+    with open_workspace(context) as workspace:
+        rewording = Rewording(workspace.models, workspace.prompts, f"library {library.kind}")
+        if not rewording.absent:
+            note("Asking the language model …")
+        drawn = draw(library, n, seed=seed, reword=rewording)
+    kept = sum("reworded" in one.made_from for one in drawn.inputs)
+    if rewording.given:
+        note(f"{kept} in other words; {rewording.given - kept} wordings changed what is probed and were left out.")
+    if rewording.absent:
+        note(f"The rest is as the library has it. {rewording.absent}")
+    return drawn
 
 
 def _show_coverage(coverage: dict[str, dict[str, int]]) -> None:

@@ -129,6 +129,8 @@ def _show(policy: "Policy") -> None:
         days = ", ".join(quiet.days) + ("; all day " + ", ".join(quiet.all_day) if quiet.all_day else "")
         out.print(f"Quiet from {quiet.start:%H:%M} to {quiet.end:%H:%M} {escape(quiet.timezone)} ({days}).")
     out.print(escape(_gate(policy)))
+    if policy.gate.challenge:
+        out.print(f"Doubted once, in a private comment, where a person set it: {', '.join(policy.gate.challenge)}.")
     out.print(f"Reason codes: {escape(', '.join(policy.all_reason_codes))}.")
 
 

@@ -207,6 +207,8 @@ def sign(
     reasons = _pairs(waive or [], "--waive ITEM=REASON", "PAY-7='fixed in the hotfix of Friday'")
     if reasons and (owner is None or expires is None):
         raise UsageError("A waiver needs --owner and --expires.", hint="For example --owner ada --expires 2w.")
+    if not reasons and (owner is not None or expires is not None):
+        raise UsageError("--owner and --expires belong to a waiver.", hint="Name what is waived: --waive ITEM=REASON.")
     until = moment_ahead(expires) if expires else None
     waivers = [{"item": item, "reason": why, "owner": owner, "expires": until} for item, why in reasons.items()]
     _decide(context, name, reviewer, as_json, verdict="sign", accountable=accountable, waivers=waivers, note=remark)

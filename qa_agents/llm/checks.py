@@ -6,6 +6,7 @@ from collections.abc import Iterable
 MIN_QUOTE = 8
 """Characters; a shorter quote is found anywhere and proves nothing."""
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*(?![\w])")
+_KEY = re.compile(r"\b[A-Z][A-Z0-9]{1,9}-\d+\b")
 _LINK = re.compile(r"(?i)(?:[a-z][a-z0-9+.-]{1,15}://|www\.|mailto:|\]\(|<a\s|!\[|\[~|\[[^\]]*\|)")
 _BLANKS = re.compile(r"\s+")
 _STRAIGHT = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " "})
@@ -30,8 +31,13 @@ def numbers(text: str) -> set[str]:
 
 
 def untraced(text: str, sources: Iterable[str]) -> set[str]:
-    """The numbers of a text that stand in none of the sources."""
-    return numbers(text) - set().union(*(numbers(source) for source in sources))
+    """The numbers and the issue keys (`WKB-1280`) of a text that stand in none of the sources.
+
+    A key counts as a whole: that its number stands somewhere does not make it one that was shown.
+    """
+    shown = list(sources)
+    known = set().union(*(numbers(source) for source in shown), *(_KEY.findall(source) for source in shown))
+    return (numbers(text) | set(_KEY.findall(text))) - known
 
 
 def has_link(text: str) -> bool:

@@ -31,6 +31,9 @@ USES: dict[str, Use] = {
     "plan.contradictions": Use("plan/contradictions", "strong", False, _UNMEASURED),
     "plan.wording": Use("plan/wording", "fast", False, _UNMEASURED),
     "results.narration": Use("results/narration", "fast", False, _UNMEASURED),
+    "library.reword": Use(
+        "plan/reword", "fast", True, "on: asked only with --reword; what changes the probed text is not kept"
+    ),
     "chat.intent": Use("chat/intent", "fast", True, "on: asked only where the rules find no intent"),
     "chat.answer": Use("chat/answer", "strong", True, "on: words an answer whose evidence is shown beside it"),
 }

@@ -212,7 +212,7 @@ _CLAIM_OF_FORM = re.compile(
 
 def broken(rule: str) -> str:
     """The order to give an input that does not hold to a rule about its form, worded from the rule itself."""
-    found = _CLAIM_OF_FORM.match(re.split(r", but |; ", flat(rule), maxsplit=1)[0].rstrip(" ."))
+    found = _CLAIM_OF_FORM.match(re.split(r", but |(?<!`); ", flat(rule), maxsplit=1)[0].rstrip(" ."))
     if found is None or re.search(r"\b(?:not|no|never|without)\b", found["p"], re.I):
         return f"Give an input that breaks the rule in one place: “{cut(rule, 200)}”"
     subject, modal, rest = lower_first(found["s"]), found["m"].lower(), found["p"]

@@ -212,7 +212,7 @@ class _Judging:
             test_id=history.tests[row],
             kind=kind,
             outcome=OUTCOMES[history.codes[row, now]],
-            why=self._why(kind, streak, start, rate, len(set(columns))),
+            why=self._why(kind, streak, start, rate, len(set(columns)), turned=_turned(looks, columns)),
             broken=round(self._broken(row, looks, columns, self.evidence), 4),
             rate=rate,
             streak=streak,
@@ -238,7 +238,9 @@ class _Judging:
         broken = self._broken(row, looks, columns, known)
         streak, _ = _streak(looks, columns)
         if broken < SUSPECTED:
-            return "suspected" if streak >= STUCK else "flaky"
+            flaked = any(look.red for look in looks[:-streak]) or known.first_record < BROKEN
+            unheard_of = _turned(looks, columns) and not flaked
+            return "suspected" if streak >= STUCK or unheard_of else "flaky"
         if streak >= 2:
             return "new" if broken >= BROKEN else "suspected"
         return "new" if known.first_record >= BROKEN else "suspected"
@@ -261,7 +263,7 @@ class _Judging:
     def _earlier(self, row: int) -> tuple[list[Look], list[int]]:
         return ([], []) if self._base is None else self._history.looks(row, self._base)
 
-    def _why(self, kind: Kind, streak: int, start: int, rate: FlakeRate, seen: int) -> str:
+    def _why(self, kind: Kind, streak: int, start: int, rate: FlakeRate, seen: int, *, turned: bool) -> str:
         times = "once" if streak == 1 else f"{streak} runs in a row, since {self._history.runs[start].run_id}"
         evidence = self.evidence
         match kind:
@@ -271,6 +273,11 @@ class _Judging:
                 return f"It was broken in the baseline already: it failed {times}."
             case "flaky":
                 return f"It failed {times}, as it does from time to time. {_rate_words(rate)}"
+            case "suspected" if turned and not rate.red:
+                return (
+                    f"It failed {times}, on the very commit on which it had passed, and never before: it flakes, or what "
+                    "the code runs on has changed. A further run decides."
+                )
             case "suspected" if streak == 1 and evidence.first_record < BROKEN and not rate.red:
                 first = evidence.first_passed + evidence.first_stayed
                 return (
@@ -286,6 +293,14 @@ class _Judging:
     def _streak_words(self, row: int) -> str:
         streak, start = _streak(*self._earlier(row))
         return f"{self._history.runs[start].run_id} on, {streak} {'run' if streak == 1 else 'runs'}"
+
+
+def _turned(looks: list[Look], columns: list[int]) -> bool:
+    """Whether the failures at the end began in a run of the commit on which an earlier run had passed."""
+    place = len(looks)
+    while place and looks[place - 1].red:
+        place -= 1
+    return 0 < place < len(looks) and not looks[place].changed and columns[place] != columns[place - 1]
 
 
 def _streak(looks: list[Look], columns: list[int]) -> tuple[int, int]:
@@ -307,7 +322,9 @@ def _same_commit(looks: list[Look], columns: list[int], history: History) -> int
 
 def _rate_words(rate: FlakeRate) -> str:
     if not rate.red:
-        return f"It passed in all {rate.n} runs of before." if rate.n else "Nothing is known of it from before."
+        if rate.n <= 1:
+            return "It passed in the one run of before." if rate.n else "Nothing is known of it from before."
+        return f"It passed in all {rate.n} runs of before."
     same = f", on {rate.same_commit} commits both ways" if rate.same_commit > 1 else ""
     same = ", on one commit both ways" if rate.same_commit == 1 else same
     return (

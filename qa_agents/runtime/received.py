@@ -175,7 +175,8 @@ class Received:
     def unfinished(self, *, max_attempts: int | None = None) -> list[str]:
         """Run ids that a crash or a failure left unfinished, oldest first; those that failed `max_attempts` times excepted."""
         decided = select(reviews.c.run_id).where(reviews.c.state == "decided")
-        answered = (reports.c.state == "waiting") & reports.c.run_id.in_(decided)
+        pending = select(reviews.c.run_id).where(reviews.c.state.in_(PENDING))  # a plan's run asks more than once
+        answered = (reports.c.state == "waiting") & reports.c.run_id.in_(decided) & reports.c.run_id.not_in(pending)
         query = select(reports.c.run_id).where(reports.c.state.in_(UNFINISHED) | answered)
         if max_attempts is not None:
             query = query.where(reports.c.attempts < max_attempts)
@@ -228,7 +229,7 @@ def _column(
     if row.state in UNFINISHED:
         return "will_retry", None if run in known and run not in finished else "no run is left to be made"
     if row.state == "waiting":
-        if run in answered and run not in finished:
+        if run in answered and run not in finished and run not in pending:
             return "will_retry", None
         return "waiting", None if run in pending else "no review is open for it"
     return row.state, None if run in finished else "its run is not finished"

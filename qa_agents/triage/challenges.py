@@ -24,7 +24,7 @@ def plan_challenges(
 
     Only fields in `challengeable` are doubted: the tracker vouches that their value is a person's and was never challenged.
     """
-    for name in policy.challenge:
+    for name in dict.fromkeys(policy.challenge):
         proposal, standing = proposals.get(name), set_by_people.get(name)
         if proposal is None or proposal.value is None or standing is None or name not in challengeable:
             continue

@@ -40,7 +40,9 @@ def test_the_good_document_keeps_the_ids_of_its_author(plans: dict[str, TestPlan
     assert {f"FR-{n}" for n in range(1, 10)} | {f"NFR-{n}" for n in range(1, 5)} <= named
 
 
-def test_every_numbered_requirement_of_the_good_document_has_a_case_or_leads_its_table_in(plans: dict[str, TestPlan]) -> None:
+def test_every_numbered_requirement_of_the_good_document_has_a_case_or_leads_its_table_in(
+    plans: dict[str, TestPlan],
+) -> None:
     plan = plans["good.md"]
     used = {name for case in plan.cases for name in case.requirement_ids}
     for requirement in plan.requirements:

@@ -139,6 +139,15 @@ def test_check_refuses_a_broken_file_and_finds_a_rule_that_never_matches(desk: D
         desk.run("policy", "check", str(path))
 
 
+def test_check_says_which_fields_may_be_doubted(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text('[gate]\nchallenge = ["severity"]')
+    assert "where a person set it: severity." in desk.run("policy", "check", str(path))
+    path.write_text('[gate]\nchallenge = ["status"]')
+    with pytest.raises(InvalidInputError, match="challenge: entry 1"):
+        desk.run("policy", "check", str(path))
+
+
 def test_show_prints_the_policy_in_force(desk: Desk) -> None:
     assert [rule["who"] for rule in desk.json("policy", "show")["rule"]] == [["ada", "linus", "grace"]]
     desk.policy = Policy()

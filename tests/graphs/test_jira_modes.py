@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from qa_agents import operations
 from qa_agents.checkpoint.policy import Policy
 from qa_agents.incidents.intake import read_batch
+from qa_agents.operations import deciding, handling
 from qa_agents.settings import Settings
 from qa_agents.trackers.jira import JiraTracker
 from qa_agents.triage.schema import Evidence, Gate, Proposal
@@ -38,15 +38,15 @@ class Desk:
         path.write_text(json.dumps(REPORT) + "\n", encoding="utf-8")
         (received,) = read_batch(path, 1_000_000)
         options = {"k": 5, "remember": False}
-        operations.handle(self.workspace, received, options=options, again=again)
+        handling.handle(self.workspace, received, options=options, again=again)
 
     def waits(self) -> list[dict[str, Any]]:
         (review,) = self.workspace.inbox.waiting()
         return list(review.shown["actions"])
 
-    def decide(self, verdict: str, **answer: Any) -> operations.Decided:
+    def decide(self, verdict: str, **answer: Any) -> deciding.Decided:
         (review,) = self.workspace.inbox.waiting()
-        return operations.decide(self.workspace, review.review_id, reviewer="ada", verdict=verdict, **answer)
+        return deciding.decide(self.workspace, review.review_id, reviewer="ada", verdict=verdict, **answer)
 
     def field(self, name: str) -> Any:
         return self.jira.site.issue("PAY-1").fields.get(name)

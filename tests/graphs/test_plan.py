@@ -49,6 +49,8 @@ def test_refusing_to_answer_goes_on_with_the_assumptions(workspace: Workspace) -
     deciding.decide(workspace, drafted.review_id or "", reviewer="ada", verdict="reject", reason_code="other")
     after = planning.drafted(workspace, "deposits")
     assert after.form == "signoff"
+    assert (workspace.received.balance().waiting, workspace.received.balance().will_retry) == (1, 0)
+    assert workspace.received.unfinished() == []
     assert all(question.answer is None for question in after.plan.questions)
 
 

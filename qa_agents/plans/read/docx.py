@@ -13,10 +13,8 @@ MEDIA = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 ENTITY = re.compile(rb"<!(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 CHUNK = 1 << 16
+MOST_COMMENTS = 20
 LEFT_OUT = (
-    ("word/comments", "Comments of the Word file: not read."),
-    ("word/footnotes", "Footnotes of the Word file: not read."),
-    ("word/endnotes", "Endnotes of the Word file: not read."),
     ("word/header", "Page headers of the Word file: not read."),
     ("word/footer", "Page footers of the Word file: not read."),
     ("word/media/", "Pictures in the Word file: not read."),
@@ -77,9 +75,10 @@ def read_docx(data: bytes, limits: Limits) -> Parsed:
     except Exception as error:  # lxml's errors; the library is not imported here for its name
         raise InvalidInputError(f"The Word file is damaged: {type(error).__name__}.") from None
     styles = {style.style_id: style.name or "" for style in document.styles}
-    reader = _Reader(styles, limits)
+    reader = _Reader(styles, limits, _notes(document))
     reader.children(body)
-    unread = [sentence for prefix, sentence in LEFT_OUT if any(name.startswith(prefix) for name in names)]
+    unread = _comments(document)
+    unread += [sentence for prefix, sentence in LEFT_OUT if any(name.startswith(prefix) for name in names)]
     if reader.hidden:
         unread.append(f"Hidden text in the Word file: {reader.hidden} pieces, not read.")
     if reader.boxes:
@@ -87,8 +86,42 @@ def read_docx(data: bytes, limits: Limits) -> Parsed:
     return Parsed(MEDIA, reader.written.text, reader.written.blocks, unread)
 
 
+def _part(document: Any, name: str) -> Any:
+    """The root of a part beside the text, `footnotes`, `endnotes` or `comments`; () where the file has none."""
+    from docx.oxml.parser import parse_xml
+
+    for relation in document.part.rels.values():
+        if not relation.is_external and relation.reltype.endswith(f"/{name}"):
+            return parse_xml(relation.target_part.blob)
+    return ()
+
+
+def _notes(document: Any) -> dict[tuple[str, str], Any]:
+    """Footnotes and endnotes by their kind and number; the lines that only part them from the text have a type."""
+    return {
+        (kind, note.get(f"{W}id", "")): note
+        for kind in ("footnote", "endnote")
+        for note in _part(document, f"{kind}s")
+        if note.get(f"{W}type") in (None, "normal")
+    }
+
+
+def _comments(document: Any) -> list[str]:
+    """What reviewers wrote beside the text is their opinion, not the text's: it is shown, never planned from."""
+    said = [
+        SPACE.sub(" ", "".join(part.text or "" for part in one.iter(f"{W}t"))).strip()
+        for one in _part(document, "comments")
+    ]
+    shown = [f"Comment in the Word file, not taken as part of its text: {text[:200]}" for text in said[:MOST_COMMENTS]]
+    more = len(said) - MOST_COMMENTS
+    return shown + ([f"{more} more comments in the Word file: not read."] if more > 0 else [])
+
+
 class _Reader:
-    def __init__(self, styles: dict[str, str], limits: Limits) -> None:
+    def __init__(self, styles: dict[str, str], limits: Limits, notes: dict[tuple[str, str], Any]) -> None:
+        self.notes = notes
+        self.noted: list[Any] = []
+        """Notes that the text has called and that are not written yet."""
         self.written = Written()
         self.styles = styles
         self.limits = limits
@@ -101,12 +134,20 @@ class _Reader:
                 return
             if element.tag == f"{W}p":
                 self.paragraph(element)
+                self.write_notes()
             elif element.tag == f"{W}tbl":
                 self.table(element)
+                self.write_notes()
             elif element.tag == f"{W}sdt":
                 content = element.find(f"{W}sdtContent")
                 if content is not None:
                     self.children(content)
+
+    def write_notes(self) -> None:
+        """A footnote or endnote follows what it was called from, as a paragraph of its own."""
+        noted, self.noted = self.noted, []
+        for note in noted:
+            self.written.add("paragraph", " ".join(self.text(part).strip() for part in note.iter(f"{W}p")))
 
     def paragraph(self, element: Any) -> None:
         text = self.text(element).strip()
@@ -150,6 +191,10 @@ class _Reader:
             for piece in run:
                 if piece.tag == f"{W}t":
                     parts.append(piece.text or "")
+                elif piece.tag in (f"{W}footnoteReference", f"{W}endnoteReference"):
+                    kind = piece.tag.removeprefix(W).removesuffix("Reference")
+                    note = self.notes.pop((kind, piece.get(f"{W}id", "")), None)
+                    self.noted += [] if note is None else [note]
                 elif piece.tag in (f"{W}tab", f"{W}br", f"{W}cr"):
                     parts.append("\t" if piece.tag == f"{W}tab" else "\n")
         return "".join(parts)

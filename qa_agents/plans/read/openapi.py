@@ -8,9 +8,9 @@ from urllib.parse import unquote
 from qa_agents.errors import InvalidInputError
 from qa_agents.plans.read import structured
 from qa_agents.plans.read.limits import Limits
+from qa_agents.plans.read.openapi_checks import METHODS, problems, references
 from qa_agents.plans.read.parsed import Parsed, RawBlock, trimmed
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 KEPT = ("operationId", "summary", "description", "tags", "deprecated")
 IS_DESCRIPTION = re.compile(
     r"""^[ \t]*["']?(?:openapi|swagger)["']?[ \t]*:|\A\s*\{[^{}]{0,500}["'](?:openapi|swagger)["']\s*:""", re.M
@@ -93,7 +93,7 @@ def read_openapi(text: str, limits: Limits) -> Parsed:
     info = root.get("info") if isinstance(root.get("info"), dict) else {}
     title = str((info or {}).get("title") or "API")[:200]
     blocks = _prose(text, node, title)
-    unread: list[str] = []
+    unread = [f"Breaks a rule of OpenAPI, read all the same: {one}" for one in problems(root, version)]
     paths = root.get("paths")
     paths_node = structured.child(node, "paths")
     for path, item in paths.items() if isinstance(paths, dict) else ():
@@ -113,6 +113,9 @@ def read_openapi(text: str, limits: Limits) -> Parsed:
         unread.append("The API description has no operations.")
     if root.get("webhooks"):
         unread.append("Webhooks of the API description: not read.")
+    for reference in references(root):
+        if resolver.target(reference) is None:
+            resolver.broken.add(reference[:200])
     unread += [f"Reference to another file or host, not followed: {name}" for name in sorted(resolver.foreign)[:50]]
     unread += [f"Reference that leads nowhere: {name}" for name in sorted(resolver.broken)[:50]]
     return Parsed("application/openapi", text, blocks, unread)

@@ -138,7 +138,7 @@ def spoken(text: str) -> str:
 
     Whoever closes or cuts the sentence later takes marks from its end; without backticks they would be the value's own.
     """
-    return _without_marks(text, lambda code: f"`{code}`" if code.endswith(CLOSING) else code)
+    return _without_marks(text, lambda code: f"`{code}`" if code.rstrip().endswith(CLOSING) else code)
 
 
 def _without_marks(text: str, of_code: Callable[[str], str]) -> str:

@@ -3,7 +3,8 @@
 import calendar
 import re
 import unicodedata
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -144,3 +145,51 @@ def test_members_of_a_counterfactual_group_differ_in_their_varied_words_only() -
         assert len({tuple(sorted(m.tags.items())) for m in members}) == len(members)
     crossed = [g for g in groups.values() if g[0].tags.get("kind") == "intersectional"]
     assert len(crossed) >= 5
+
+
+TOTALS = {
+    "thirds": 3 * Decimal("33.33"),
+    "thirds-rounded": 3 * Decimal("33.33"),
+    "tenths": Decimal("0.10") + Decimal("0.20"),
+    "refund": Decimal("20.00") + Decimal("15.50") - Decimal("15.50"),
+    "yen": 3 * Decimal(333),
+    "discount-twice": Decimal(100) * Decimal("0.9") * Decimal("0.9"),
+    "discount-added": Decimal(100) * Decimal("0.9") * Decimal("0.9"),
+    "shares": 3 * Decimal("0.333") * Decimal(1000),
+}
+"""What each receipt comes to, reckoned exactly."""
+
+
+@pytest.mark.parametrize("name", TOTALS)
+def test_a_receipt_is_right_exactly_where_its_total_is_what_its_items_come_to(name: str) -> None:
+    seed = seeds("boundary", "basket")[f"basket-{name}"]
+    stated = Decimal(
+        re.findall(r"[\d,]*\d(?:\.\d+)?(?= (?:EUR|JPY) (?:together|to pay)$)", seed.text)[-1].replace(",", "")
+    )
+    assert (seed.property == "accepts") == (stated == TOTALS[name])
+    assert seed.property in ("accepts", "rejects")
+    if seed.expected:
+        assert Decimal(seed.expected.split()[0]) == TOTALS[name]
+
+
+def test_what_is_asked_about_a_receipt_has_two_answers() -> None:
+    line, whole = round(Decimal("0.35") * Decimal("1.19"), 2) * 3, round(3 * Decimal("0.35") * Decimal("1.19"), 2)
+    assert (line, whole) == (Decimal("1.26"), Decimal("1.25"))
+    assert {seed.property for seed in seeds("boundary", "basket").values()} == {"accepts", "rejects", "asks"}
+
+
+def test_days_that_are_numbers_to_a_machine_are_the_days_that_their_reasons_name() -> None:
+    found = seeds("boundary", "day")
+    assert date(1899, 12, 30) + timedelta(days=int(found["day-serial"].text)) == date(2026, 5, 1)
+    moment = datetime.fromtimestamp(int(found["day-unix"].text), tz=UTC)
+    assert moment.date() == date(2026, 5, 1)
+    assert moment.astimezone(ZoneInfo("America/New_York")).date() == date(2026, 4, 30)
+
+
+def test_published_numbers_have_the_check_digits_of_real_ones() -> None:
+    from qa_agents.llm.redact import find_sensitive
+
+    kinds = {seed.id: {span.name for span in find_sensitive(seed.text)} for seed in load("adversarial").seeds}
+    assert kinds["card-number"] == {"CARD_NUMBER"}
+    assert kinds["whose-account"] == {"IBAN"}
+    assert kinds["found-key"] == {"AWS_ACCESS_KEY"}

@@ -62,3 +62,9 @@ def test_a_number_from_nowhere_is_noticed() -> None:
 )
 def test_links_are_seen_in_every_markup(text: str, link: bool) -> None:
     assert has_link(text) is link
+
+
+def test_an_issue_key_is_traced_as_a_whole_and_not_by_its_number() -> None:
+    assert untraced("It is a duplicate of PROJ-1.", ["1 of 3 fails", "ABC-1"]) == {"PROJ-1"}
+    assert untraced("See PROJ-1.", ["The note names PROJ-1 too."]) == set()
+    assert untraced("See PROJ-1.", ["РRОJ-1 in letters that only look so"]) == {"PROJ-1"}

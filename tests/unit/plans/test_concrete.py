@@ -114,3 +114,14 @@ def test_an_excerpt_is_no_input() -> None:
     assert not any(
         "b = 2" in step.data for case in planned(text).cases for step in case.steps if case.technique == "syntax"
     )
+
+
+@pytest.mark.parametrize("value", ["**x**", "[a](b)", "<b>x</b>", "__init__", ";", "...", "e.g.", "x,", "x:", "; "])
+def test_values_in_code_reach_the_case_letter_by_letter(value: str) -> None:
+    plan = planned(
+        f"# Row\n\n- When a user enters `{value}`, the page must show `{value}`.\n- A name must end with `{value}`.\n"
+    )
+    for case in plan.cases:
+        said = " ".join(f"{step.action} {step.data} {step.expected}" for step in case.steps)
+        assert not case.basis_quote or value.strip() in said, case
+    assert sum(bool(case.basis_quote) for case in plan.cases) >= 2

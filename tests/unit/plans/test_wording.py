@@ -35,8 +35,8 @@ def test_a_title_is_cut_between_words() -> None:
     assert title.endswith("word…")
 
 
-def test_links_and_emphasis_are_read_by_their_words() -> None:
-    assert wording.flat("**Bold** [keys](#keys)\n  and <code>x</code>") == "Bold keys and x"
+def test_what_looks_like_a_mark_in_a_text_without_marks_is_a_value() -> None:
+    assert wording.flat("show **Bold** and\n  [keys](#keys)") == "show **Bold** and [keys](#keys)"
 
 
 def test_a_bare_verb_gets_the_subject_it_stands_behind() -> None:

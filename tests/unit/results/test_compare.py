@@ -136,3 +136,9 @@ def test_nothing_is_called_broken_before_that_was_never_named(lines: list[str], 
 
 def enumerate_names(lines: list[str]) -> list[tuple[str, str]]:
     return [(f"t{at}", line) for at, line in enumerate(lines)]
+
+
+def test_a_first_failure_on_the_commit_that_had_passed_is_suspected_and_never_called_a_known_flake() -> None:
+    found = compare(history({"a": "PPP", "b": "PPF"}, commits=["c1", "c2", "c2"])).changes[0]
+    assert (found.test_id, found.kind) == ("b", "suspected")
+    assert "on the very commit on which it had passed, and never before" in found.why

@@ -1,17 +1,22 @@
 """The acknowledgement path: what is refused and how, what is kept, and that nothing in a body can make it fail."""
 
 import asyncio
+import hmac
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from starlette.requests import ClientDisconnect
 
 from qa_agents.errors import StorageError
 from qa_agents.service.app import build_app
+from qa_agents.service.intake import OverloadedError
+from qa_agents.service.metrics import Metrics
 from qa_agents.wiring import Workspace
 from tests.unit.service.conftest import SECRET, TOKEN, Sender, event, settings_of, sign
 
@@ -220,10 +225,120 @@ def test_a_slow_sender_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             yield b"{"
             await asyncio.Event().wait()
 
-    receiver = hooks.Receiver(settings_of(tmp_path), None, hooks.Metrics())  # type: ignore[arg-type]
+    receiver = hooks.Receiver(settings_of(tmp_path), None, Metrics())  # type: ignore[arg-type]
     answer = asyncio.run(receiver._body(Slow()))  # type: ignore[arg-type]
     assert isinstance(answer, hooks.Answer)
     assert answer.status == 408
+
+
+def test_what_the_shared_defaults_do_not_take_is_refused_whatever_it_is_signed_with(sender: Sender) -> None:
+    large = b"x" * 25_000_000
+    assert sender.send(large).status_code == 413
+    assert 'outcome="too_large"} 1' in outcomes(sender)
+
+
+def test_without_any_header_of_ours_nobody_is_recognised(sender: Sender) -> None:
+    assert sender.client.post("/hooks/jira/main", content=event()).status_code == 401
+    assert 'outcome="signature_missing"} 1' in outcomes(sender)
+
+
+@pytest.mark.parametrize(
+    ("until", "status"), [("2999-01-01T00:00:00Z", 202), ("2020-01-01T00:00:00Z", 401)], ids=["still counts", "ended"]
+)
+def test_while_secrets_are_exchanged_the_old_one_counts_until_its_end(
+    start: Callable[..., Sender], until: str, status: int
+) -> None:
+    old = "the secret before this one"
+    sender = start(hook={"secrets": [{"value": SECRET}, {"value": old, "until": until}]})
+    assert sender.send(event(1), headers={"X-Hub-Signature": sign(event(1), "made up")}).status_code == 401
+    body = event(2)
+    assert sender.send(body, headers={"X-Hub-Signature": sign(body, old)}).status_code == status
+    assert sender.send(event(3)).status_code == 202
+
+
+def test_one_good_signature_among_several_is_enough(sender: Sender) -> None:
+    body = event()
+    several = f"sha1=00, sha256={'0' * 64}, {sign(body)}"
+    assert sender.send(body, headers={"X-Hub-Signature": several}).status_code == 202
+
+
+def test_every_secret_is_compared_in_constant_time_whichever_was_right(
+    start: Callable[..., Sender], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Any] = []
+    compare = hmac.compare_digest
+
+    def counted(one: Any, other: Any) -> bool:
+        compared.append(one)
+        return compare(one, other)
+
+    sender = start(hook={"secrets": [{"value": SECRET}, {"value": "another secret"}, {"value": "the third of them"}]})
+    monkeypatch.setattr(hmac, "compare_digest", counted)
+    body = event()
+    for secret in (SECRET, "the third of them", "nobody's secret"):
+        sender.send(body, headers={"X-Hub-Signature": sign(body, secret)})
+    assert len(compared) == 9
+
+
+def test_an_old_body_is_acknowledged_so_that_a_late_retry_is_not_lost(sender: Sender, workspace: Workspace) -> None:
+    assert sender.send(event(timestamp=1_000)).status_code == 202
+    assert workspace.intake.counts() == {"received": 1}
+
+
+@pytest.mark.parametrize("left_out", ["timestamp", "webhookEvent", "user", "issue", "changelog"])
+def test_what_a_body_leaves_out_is_no_matter_of_the_acknowledgement(sender: Sender, left_out: str) -> None:
+    body = json.loads(event())
+    del body[left_out]
+    assert sender.send(json.dumps(body).encode()).status_code == 202
+
+
+def test_a_burst_is_kept_whole_and_once_while_nobody_works_on_it(sender: Sender, workspace: Workspace) -> None:
+    bodies = [event(issue) for issue in range(100)]
+    with ThreadPoolExecutor(8) as senders:
+        answers = list(senders.map(lambda body: sender.send(body, delivery=None).status_code, bodies * 2))
+    assert answers == [202] * 200
+    assert workspace.intake.counts() == {"received": 100}
+
+
+def test_the_log_never_repeats_a_body(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", logger="qa_agents"):
+        sender.send(b"a private sentence", headers={"X-Hub-Signature": "sha256=" + "0" * 64})
+        sender.send(b"another private sentence")
+    assert "signature_wrong" in caplog.text
+    assert "private sentence" not in caplog.text
+
+
+class Ended:
+    """A request whose sender went away, or came where there is no room."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.headers = {"x-hub-signature": sign(b"".join(pieces))}
+        self.client = None
+        self._pieces = pieces
+
+    async def stream(self) -> Any:
+        for piece in self._pieces:
+            yield piece
+        if not self._pieces:
+            raise ClientDisconnect
+
+
+class FullQueue:
+    """A writer with too much to do."""
+
+    def submit(self, _: object) -> Any:
+        raise OverloadedError("Too much waits.")
+
+
+@pytest.mark.parametrize(("pieces", "status"), [((), 400), ((b"{}",), 503)], ids=["cut off", "no room"])
+def test_what_was_cut_off_and_what_there_is_no_room_for_is_not_acknowledged(
+    tmp_path: Path, pieces: tuple[bytes, ...], status: int
+) -> None:
+    from qa_agents.service import hooks
+
+    receiver = hooks.Receiver(settings_of(tmp_path), FullQueue(), Metrics())  # type: ignore[arg-type]
+    answer = asyncio.run(receiver.receive("webhook", "main", Ended(*pieces)))  # type: ignore[arg-type]
+    assert answer.status == status
 
 
 def test_the_openapi_document_names_every_answer(sender: Sender) -> None:

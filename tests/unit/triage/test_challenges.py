@@ -58,6 +58,10 @@ def test_what_was_measured_to_be_right_is_evidence() -> None:
     assert PAST.text in action.params["text"]
 
 
+def test_a_field_that_the_policy_names_twice_is_doubted_once() -> None:
+    assert len(challenges("severity", QUOTED, policy=GatePolicy(challenge=["severity", "severity"]))) == 1
+
+
 def test_only_what_the_tracker_vouches_for_is_doubted() -> None:
     assert challenges("severity", QUOTED, open_=False) == []
 

@@ -97,6 +97,20 @@ def test_a_changed_value_is_recalled_and_the_rest_stays(lockers: Drafted) -> Non
     assert found.again_identical
 
 
+def test_a_value_that_lost_a_letter_on_its_way_is_noticed() -> None:
+    found = draft(
+        [("row.md", b"# Row\n\n- The page must show `a_b` under the name of every visitor in the last row.\n")]
+    )
+    assert grounding.ground("row", found).literals.value == 1.0
+    steps = [
+        step.model_copy(update={"expected": "The page must show ab under the name of every visitor in the last row."})
+        for step in found.plan.cases[0].steps
+    ]
+    lost = grounding.ground("row", spoiled(found, steps=steps))
+    assert lost.literals.value < 1.0
+    assert any("a_b" in stray for stray in lost.strays)
+
+
 def test_a_change_that_nobody_made_is_missed(lockers: Drafted) -> None:
     line = "The code `pin_length` shall have exactly 6 digits."
     gold = Gold(id="G", change="new", heading="Lockers", before=[line], after=[], source="test")

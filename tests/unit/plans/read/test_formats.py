@@ -263,3 +263,77 @@ def test_what_a_file_holds_decides_how_it_is_read(name: str, data: bytes, media:
 def test_what_is_no_document_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidInputError):
         read("file", data)
+
+
+def test_a_table_of_columns_set_apart_by_blanks_is_a_table_with_or_without_a_ruled_header() -> None:
+    ruled = "Limits\n======\n\nField  Most\n-----  ----\nname   30\nnote   1 000\n\nText goes on.\n"
+    framed = "====  ====\nField  Most\n".replace("====  ====", "=====  ====") + "=====  ====\nname   30\n=====  ====\n"
+    bare = "Field    Least  Most\nname     1      30\nnote     0      200\n"
+    rows = [[block.cells for block in read("a.txt", text).blocks if block.cells] for text in (ruled, framed, bare)]
+    assert rows[0] == [{"Field": "name", "Most": "30"}, {"Field": "note", "Most": "1 000"}]
+    assert rows[1] == [{"Field": "name", "Most": "30"}]
+    assert rows[2] == [{"Field": "name", "Least": "1", "Most": "30"}, {"Field": "note", "Least": "0", "Most": "200"}]
+    assert told(read("a.txt", ruled))[-1] == ("paragraph", "Text goes on.")
+    prose = "The bell rings.  It is loud.\nIt rings twice a day.  Nobody\nsleeps then.  Nobody minds.\n"
+    assert [block.kind for block in read("a.txt", prose).blocks] == ["paragraph"]
+
+
+def test_footnotes_follow_their_paragraph_and_comments_are_shown_but_are_no_text() -> None:
+    from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
+    from docx.opc.packuri import PackURI
+    from docx.opc.part import Part
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    made = docx.Document()
+    paragraph = made.add_paragraph("The bell must ring.")
+    made.add_paragraph("It is loud.")
+    call = OxmlElement("w:footnoteReference")
+    call.set(qn("w:id"), "2")
+    paragraph.add_run()._r.append(call)
+    made.add_comment(paragraph.runs, text="Why twice?", author="Kim")
+    space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    note = '<w:footnote w:id="2"><w:p><w:r><w:t>At most 5 times a day.</w:t></w:r></w:p></w:footnote>'
+    body = f'<w:footnotes {space}><w:footnote w:type="separator" w:id="0"/>{note}</w:footnotes>'.encode()
+    part = Part(PackURI("/word/footnotes.xml"), CONTENT_TYPE.WML_FOOTNOTES, body, made.part.package)
+    made.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    out = io.BytesIO()
+    made.save(out)
+    parsed = read("bells.docx", out.getvalue())
+    assert [text for _, text in told(parsed)] == ["The bell must ring.", "At most 5 times a day.", "It is loud."]
+    assert [line for line in parsed.unread if "Comment" in line] == [
+        "Comment in the Word file, not taken as part of its text: Why twice?"
+    ]
+
+
+def test_each_breach_of_an_api_description_is_a_sentence_and_the_rest_is_read() -> None:
+    text = """openapi: 3.0.3
+info: {title: Bells}
+security: [{key: []}]
+paths:
+  /bells/{id}:
+    get:
+      operationId: one
+      parameters: [{name: size, in: somewhere}]
+      responses: {"200": {}}
+    delete:
+      operationId: one
+      parameters: [{name: id, in: path}]
+      responses: {"204": {description: Gone}, "2xx": {description: No}}
+    put: later
+components: {schemas: {Bell: {$ref: "#/components/schemas/Lost"}}}
+"""
+    parsed = read("a.yaml", text)
+    assert [block.data["method"] for block in parsed.blocks if block.kind == "operation"] == ["get", "delete"]
+    assert [line.removeprefix("Breaks a rule of OpenAPI, read all the same: ") for line in parsed.unread] == [
+        "The info has no version.",
+        "The API description asks for the security scheme key, which is not described.",
+        "The response 200 of GET /bells/{id} has no description.",
+        "A parameter of GET /bells/{id} lacks its name, or its place among path, query, header, cookie.",
+        "GET /bells/{id} names {id} in its path but not among its parameters.",
+        "PUT /bells/{id} is not an object.",
+        "DELETE /bells/{id} has a response 2xx, which is no status.",
+        "The path parameter id of DELETE /bells/{id} is not marked as required.",
+        "The operationId one is given 2 times.",
+        "Reference that leads nowhere: #/components/schemas/Lost",
+    ]

@@ -108,3 +108,9 @@ def test_parts_of_a_schema_are_folded_together() -> None:
     assert schema["required"] == ["a", "b"]
     assert set(schema["properties"]) == {"a", "b"}
     assert merged("no schema") == {}
+
+
+def test_an_undocumented_method_is_refused_in_words_that_are_filled_in() -> None:
+    (item,) = items("api-method-not-allowed")
+    assert item.expected is not None
+    assert "{" not in item.expected
