@@ -65,9 +65,9 @@ class Service:
             handle(self.workspace, received, options={"k": 3, "remember": True})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """One Chromium for all tests of this process."""
+    """One Chromium for the tests of a module; no longer, because its driver keeps an event loop that other tests would meet."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium on this machine: apt-get install chromium")
     with playwright.sync_playwright() as driver:
