@@ -23,6 +23,23 @@ from qa_agents.errors import InvalidInputError
 CONFIG_NAME = "qa-agents.toml"
 
 
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
+"""What may be reached over plain http: nobody can listen in between."""
+
+
+def _bare_address(value: str, name: str, *, plain_http: bool = False, or_else: str = "") -> str:
+    """`value`, an address that exposes no secret: https (plain http on this machine, or allowed), no user, query or fragment."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(value)
+    plain = plain_http or parts.hostname in LOCAL_HOSTS
+    if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and plain)):
+        raise ValueError(f"{name} must begin with https://{or_else}")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError(f"{name} must be a bare address, without user, query or fragment")
+    return value
+
+
 class Visibility(BaseModel):
     """Who may read a private comment: a project role, or a group."""
 
@@ -82,16 +99,8 @@ class JiraSettings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _plain_https(cls, value: str) -> str:
-        """A bare address: a scheme that does not expose the token, no user, query or fragment in it."""
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(value)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-            raise ValueError("base_url must begin with https://")
-        if parts.username or parts.query or parts.fragment:
-            raise ValueError("base_url must be a bare address, without user, query or fragment")
-        return value.rstrip("/")
+        """A bare address, whose scheme does not expose the token."""
+        return _bare_address(value, "base_url").rstrip("/")
 
 
 class ModelPrice(BaseModel):
@@ -154,16 +163,8 @@ class ModelSettings(BaseModel):
     @model_validator(mode="after")
     def _sensible(self) -> "ModelSettings":
         """A bare address that does not expose the key, and limits that can be counted."""
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(self.base_url)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if not parts.hostname or parts.scheme not in ("http", "https"):
-            raise ValueError("base_url must begin with https://")
-        if parts.scheme == "http" and not (local or self.plain_http):
-            raise ValueError("base_url must begin with https:// (or set plain_http = true)")
-        if parts.username or parts.query or parts.fragment:
-            raise ValueError("base_url must be a bare address, without user, query or fragment")
+        way_out = " (or set plain_http = true)"
+        _bare_address(self.base_url, "base_url", plain_http=self.plain_http, or_else=way_out)
         names = {self.fast, self.strong or self.fast}
         if (self.money_per_day is not None or self.money_per_subject is not None) and names - set(self.prices):
             raise ValueError(f"limits of money need prices of {', '.join(sorted(names - set(self.prices)))}")
@@ -198,15 +199,8 @@ class OidcSettings(BaseModel):
     @classmethod
     def _safe(cls, value: str, info: ValidationInfo) -> str:
         """A bare address that nobody on the way can read or change."""
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(value)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if not parts.hostname or not (parts.scheme == "https" or (parts.scheme == "http" and local)):
-            raise ValueError(f"{info.field_name} must begin with https://")
-        if parts.username or parts.query or parts.fragment:
-            raise ValueError(f"{info.field_name} must be a bare address, without user, query or fragment")
-        return value if info.field_name == "issuer" else value.rstrip("/")
+        address = _bare_address(value, str(info.field_name))
+        return address if info.field_name == "issuer" else address.rstrip("/")
 
 
 class HookSecret(BaseModel):

@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 
 from qa_agents.llm import gateway
 from qa_agents.llm.gateway import Cancelled, ModelRequestError
-from qa_agents.settings import ModelSettings
+from qa_agents.settings import LOCAL_HOSTS, ModelSettings
 
 if TYPE_CHECKING:
     import httpx
 
 MAX_ANSWER_BYTES = 2_000_000
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 LEAST_WAIT = 0.05
 """Seconds; a time-out of 0 would mean none."""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qa_agents.checkpoint.policy import Policy
 from qa_agents.errors import NotAllowedError, UnavailableError
-from qa_agents.settings import OidcSettings
+from qa_agents.settings import LOCAL_HOSTS, OidcSettings
 
 if TYPE_CHECKING:
     from authlib.integrations.httpx_client import OAuth2Client
@@ -170,7 +170,7 @@ class Oidc:
             )
         for url in (provider.authorization_endpoint, provider.token_endpoint, provider.jwks_uri):
             parts = urlsplit(url)
-            if parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+            if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
                 raise UnavailableError(
                     "The identity provider offers an address that is not https.", hint="Ask its keepers."
                 )
