@@ -2,33 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from qa_agents.cli import run
 from qa_agents.incidents.schema import Incident
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
+from tests.cli.terminal import Terminal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-
-
-class Terminal:
-    """The command line over one workspace."""
-
-    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.home, self._capsys = home, capsys
-
-    def __call__(self, *words: str, expect: int = 0) -> str:
-        self._capsys.readouterr()
-        assert run(["--home", str(self.home), *words]) == expect
-        captured = self._capsys.readouterr()
-        self.err = captured.err
-        return captured.out
-
-    def json(self, *words: str, expect: int = 0) -> Any:
-        return json.loads(self(*words, "--json", expect=expect))
 
 
 @pytest.fixture

@@ -1,34 +1,16 @@
 """`qa-agents gate check|certificate|verify` and `monitor` as a person uses them, on the example product's outputs."""
 
-import json
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from qa_agents.cli import run
 from qa_agents.results.certificate import Certificate, page, seal, to_json
+from tests.cli.terminal import Terminal
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 TODAY, BASELINE = EXAMPLES / "outputs" / "today.jsonl", EXAMPLES / "outputs" / "baseline.jsonl"
-
-
-class Terminal:
-    """The command line over one workspace."""
-
-    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.home, self._capsys, self.err = home, capsys, ""
-
-    def __call__(self, *words: str, expect: int = 0) -> str:
-        self._capsys.readouterr()
-        assert run(["--home", str(self.home), *map(str, words)]) == expect
-        captured = self._capsys.readouterr()
-        self.err = captured.err
-        return captured.out
-
-    def json(self, *words: str, expect: int = 0) -> Any:
-        return json.loads(self(*words, "--json", expect=expect))
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """`qa-agents runs` as a person uses it."""
 
-import json
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from qa_agents.cli import run
+from tests.cli.terminal import Terminal
 
 GREEN = (
     '<testsuite name="s"><testcase classname="c" name="a" time="0.1"/><testcase classname="c" name="b"/></testsuite>'
@@ -15,29 +13,12 @@ GREEN = (
 RED = GREEN.replace('name="b"/>', 'name="b"><failure message="[red]no[/red]\x07">trace</failure></testcase>')
 
 
-class Terminal:
-    """The command line over one workspace, standing in one folder."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys = folder, capsys
-
-    def __call__(self, *words: str, expect: int = 0) -> str:
-        self._capsys.readouterr()
-        assert run(["--home", str(self.folder / "home"), "runs", *words]) == expect
-        captured = self._capsys.readouterr()
-        self.err = captured.err
-        return captured.out
-
-    def json(self, *words: str, expect: int = 0) -> Any:
-        return json.loads(self(*words, "--json", expect=expect))
-
-
 @pytest.fixture
 def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
     (tmp_path / "green.xml").write_text(GREEN)
     (tmp_path / "red.xml").write_text(RED.replace("\x07", ""))
     monkeypatch.chdir(tmp_path)
-    return Terminal(tmp_path, capsys)
+    return Terminal(tmp_path / "home", capsys, "runs")
 
 
 def test_a_run_is_kept_once_and_shown(terminal: Terminal) -> None:

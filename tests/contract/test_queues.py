@@ -10,17 +10,10 @@ from hypothesis import strategies as st
 from qa_agents.runtime.queue import LEASE_SECONDS, LostError
 from qa_agents.runtime.table_queue import TableQueue, holder_name
 from qa_agents.storage.engine import Database, open_database
+from tests.clock import Clock
 
 BOTH_ENGINES = True
 ME = holder_name()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

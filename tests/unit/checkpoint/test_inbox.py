@@ -14,6 +14,7 @@ from qa_agents.checkpoint.votes import progress, proposals
 from qa_agents.errors import ConflictError, NotAllowedError, NotFoundError, UsageError
 from qa_agents.storage.engine import Database
 from qa_agents.storage.tables import reviews
+from tests.clock import Clock
 
 SHOWN = {"actions": [], "editable": ["component", "severity"], "summary": "It crashes"}
 
@@ -125,13 +126,6 @@ POLICY = Policy.model_validate(
         "reason_codes": ["known-limitation"],
     }
 )
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Office:

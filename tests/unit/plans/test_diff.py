@@ -1,4 +1,5 @@
-from qa_agents.plans.diff import align, carry_over, differing_values
+from qa_agents.plans.diff import align, carry_over
+from qa_agents.plans.differing import differing_values
 from qa_agents.plans.schema import FieldSpec, Requirement, TestPlan
 from tests.unit.plans.made import AMOUNT, CARDS, REFUND, case, plan, requirement
 

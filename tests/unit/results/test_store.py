@@ -82,11 +82,11 @@ def test_a_run_without_results_is_not_green(db: Database) -> None:
     assert store.last_green() is None
 
 
-def test_history_gives_columns_with_the_same_key_for_the_same_test(db: Database) -> None:
+def test_outlines_name_the_same_test_by_the_same_key(db: Database) -> None:
     store = RunStore(db)
     store.add(run_of("1", TestResult(name="a", outcome="passed", seconds=1), TestResult(name="b", outcome="failed")))
     store.add(run_of("2", TestResult(name="b", outcome="passed", attempts=("error", "passed")), days=1))
-    newest, oldest = list(store.history(branch="main"))
+    newest, oldest = (store.outline(head.info.run_id) for head in store.find(branch="main"))
     keys = {name.test_id: key for key, name in store.tests().items()}
     assert set(keys) == {"a", "b"}
     assert oldest.columns.tests.tolist() == [keys["a"], keys["b"]]
@@ -102,7 +102,7 @@ def test_failures_are_read_without_the_rest(db: Database) -> None:
     store = RunStore(db)
     bad = TestResult(name="b", suite="s", outcome="failed", message="no")
     store.add(run_of("1", TestResult(name="a", outcome="passed"), bad))
-    assert store.failures("1") == [bad]
+    assert store.outline("1").failures == (bad,)
 
 
 def test_pruning_keeps_the_newest_the_last_green_and_the_pinned(db: Database) -> None:
@@ -133,7 +133,7 @@ def test_removing_a_run_forgets_tests_that_no_run_knows(db: Database) -> None:
 
 def test_unknown_runs_are_said_to_be_unknown(db: Database) -> None:
     store = RunStore(db)
-    for ask in (store.get, store.head, store.columns, store.failures):
+    for ask in (store.get, store.head, store.outline):
         with pytest.raises(NotFoundError):
             ask("nope")
     with pytest.raises(NotFoundError):

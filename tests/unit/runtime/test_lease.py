@@ -11,14 +11,7 @@ from qa_agents.runtime.lease import LEASE_SECONDS, Leases
 from qa_agents.storage import engine
 from qa_agents.storage.engine import Database
 from qa_agents.storage.tables import leases as leases_table
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 def test_one_holder_at_a_time(db: Database) -> None:

@@ -18,6 +18,7 @@ from qa_agents.storage.tables import actions, runs
 from qa_agents.testing.tracker import MemoryTracker
 from qa_agents.trackers.file import FileTracker
 from qa_agents.trackers.schema import Action, Applied
+from tests.clock import Clock
 
 CREATE = Action(kind="create_issue", target="PAY-1", params={"fields": {"summary": "It crashes"}})
 COMPONENT = Action(kind="set_field", target="PAY-1", params={"field": "component", "value": "Billing"})
@@ -108,14 +109,6 @@ class Interrupted(MemoryTracker):
         if meanwhile is not None:
             meanwhile()
         return applied
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Rival:

@@ -14,14 +14,7 @@ from qa_agents.runtime.lease import LEASE_SECONDS, Leases
 from qa_agents.runtime.record import Recorder
 from qa_agents.storage.engine import Database
 from qa_agents.storage.tables import runs
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @contextmanager

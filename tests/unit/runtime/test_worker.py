@@ -9,13 +9,7 @@ from qa_agents.errors import InvalidInputError, StorageError, UnavailableError, 
 from qa_agents.runtime.table_queue import TableQueue
 from qa_agents.runtime.worker import MAX_ATTEMPTS, Worker
 from qa_agents.storage.engine import Database
-
-
-class Clock:
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clock import Clock
 
 
 @pytest.fixture
