@@ -11,18 +11,32 @@ from evals.vectors import to_stderr
 from qa_agents.errors import QAAgentsError, UnavailableError
 from qa_agents.settings import prepare_environment
 
-COMMANDS = ("triage", "learning", "audit", "retrieval", "proposals", "severity", "plans", "regressions", "speed", "all")
+COMMANDS = (
+    "triage",
+    "learning",
+    "audit",
+    "retrieval",
+    "proposals",
+    "severity",
+    "ceiling",
+    "plans",
+    "regressions",
+    "speed",
+    "all",
+)
 """One module of evals/commands each."""
 SUITES = {
     "monitor": "monitoring and quality gates: do intervals cover, do daily looks stay honest, what is found?",
     "witness": "a language model as second witness in triage, with and without it, on any endpoint",
     "injection": "twins with and without a payload: drift, goals, false alarms; and a model that always obeys the payload",
+    "redaction": "secrets and personal data: what is hidden of each type, and what is hidden that is none",
     "gate": "the missed-critical bound: does it hold, and what does it cost?",
     "jira_effects": "is every change made exactly once in Jira, when answers are lost and workers killed?",
     "throughput": "the loop of one report against the bare graph",
     "receiver": "webhooks acknowledged, beside a plain endpoint with one transaction per request",
     "results_read": "the public collection of result files: read or refused, counted, cut off anywhere; the store of runs",
     "pages": "the review pages while ten thousand reviews wait",
+    "queue": "our queue and Procrastinate on PostgreSQL: pace, order per issue, what a killed worker costs",
     "drain": "webhook to review, a burst, and what a second worker is worth",
 }
 """Measurements with a command line of their own: `python -m evals NAME …` is `python -m evals.suites.NAME …`."""

@@ -62,19 +62,30 @@ def advise(workspace: "Workspace", name: str) -> PlanAdvice:
             "No language model is configured; the plan needs none.", hint="`[model]` in qa-agents.toml names one."
         )
     adviser, found = Adviser(workspace.models, workspace.prompts, f"plan/{name}"), PlanAdvice(plan=name)
+    cases = [case for case in plan.cases if _may_be_shown(workspace, case.incident_ids)]
+    if len(cases) < len(plan.cases):
+        found.absent.append(
+            f"{len(plan.cases) - len(cases)} cases cite restricted incidents: their titles were not shown."
+        )
     tested = [requirement for requirement in plan.requirements if requirement.kind not in NOT_TESTED]
     for part in _parts(tested):
         texts = [requirement.text for requirement in part]
         ids = {requirement.id for requirement in part}
-        titles = [case.title for case in plan.cases if ids & set(case.requirement_ids)]
+        titles = [case.title for case in cases if ids & set(case.requirement_ids)]
         more = _noted(found, "plan.scenarios", adviser.scenarios(texts, titles))
         found.ideas += [_idea(one, part) for one in more.items]
         pairs = _noted(found, "plan.contradictions", adviser.contradictions(texts))
         found.clashes += [_clash(one, part) for one in pairs.items]
-    for cases in _parts(plan.cases):
-        advice = _noted(found, "plan.wording", adviser.wording([case.title for case in cases]))
-        found.titles |= {cases[one.case - 1].id: one.title for one in advice.items}
+    for some in _parts(cases):
+        advice = _noted(found, "plan.wording", adviser.wording([case.title for case in some]))
+        found.titles |= {some[one.case - 1].id: one.title for one in advice.items}
     return found
+
+
+def _may_be_shown(workspace: "Workspace", incident_ids: Sequence[str]) -> bool:
+    """Whether a model may read what these past incidents taught."""
+    known = (workspace.store.get(name) for name in incident_ids)
+    return all(incident is None or workspace.may_see(incident) for incident in known)
 
 
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -14,6 +14,7 @@ from qa_agents.errors import FindingsError, InvalidInputError, NotFoundError
 from qa_agents.results import certificate as certificates
 from qa_agents.results.certificate import Certificate, Check
 from qa_agents.results.gate_metrics import Facts, measure
+from qa_agents.results.schema import Run
 from qa_agents.storage.artifacts import get_artifact
 from qa_agents.storage.tables import runs
 from qa_agents.summarizing import Summarised, summarised
@@ -139,7 +140,7 @@ def _measured_again(workspace: "Workspace", found: Certificate) -> list[Check]:
         ]
     if head.digest != found.run_sha256:
         return [Check(name="run", holds=False, says=f"The kept run {found.run.run_id} is not the one that was judged.")]
-    facts, counted = Facts(run=workspace.run_store.get(found.run.run_id)), 0
+    facts, counted = Facts(run=workspace.run_store.get(found.run.run_id), before=_baseline(workspace, found)), 0
     for one in found.judged:
         again = measure(facts, one.gate)
         if again.estimate is None:
@@ -153,8 +154,17 @@ def _measured_again(workspace: "Workspace", found: Certificate) -> list[Check]:
                     says=f"{one.gate.name}: {again.estimate} is measured now, not {one.measured}.",
                 )
             ]
-    told = f"{counted} of {len(found.judged)} numbers were measured again: the same. Others need the baseline or the memory."
+    rest = " Others need a comparison of tests, or the memory." if counted < len(found.judged) else ""
+    told = f"{counted} of {len(found.judged)} numbers were measured again: the same.{rest}"
     return [Check(name="run", holds=True, says=told)]
+
+
+def _baseline(workspace: "Workspace", found: Certificate) -> Run | None:
+    """What the run was compared with, where it is still kept."""
+    try:
+        return workspace.run_store.get(found.baseline) if found.baseline else None
+    except NotFoundError:
+        return None
 
 
 def _inputs(found: Certificate, paths: Sequence[Path]) -> list[Check]:
@@ -169,7 +179,9 @@ def _inputs(found: Certificate, paths: Sequence[Path]) -> list[Check]:
             )
     if paths and all(one.holds for one in checks):
         left = len(set(known) - seen)
-        checks.append(Check(name="input", holds=True, says=f"{len(seen)} files are unchanged; {left} were not given."))
+        checks.append(
+            Check(name="input", holds=True, says=f"Unchanged: {len(seen)} of {len(known)} files; {left} not given.")
+        )
     if not paths:
         checks.append(Check(name="input", holds=None, says="No input file was given to compare with (--input)."))
     return checks

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel
 
+from qa_agents.egress import destinations
 from qa_agents.errors import QAAgentsError
 
 if TYPE_CHECKING:
@@ -147,6 +148,12 @@ def _model(workspace: "Workspace") -> Iterator[Finding]:
         yield Finding(name="prompts", level="note", says=f"{name}.md replaces no prompt.", do="qa-agents prompts list")
 
 
+def _connections(workspace: "Workspace") -> Iterator[Finding]:
+    found = destinations(workspace.settings)
+    says = "; ".join(f"{what} at {url}" for what, url in found) or "None: the settings name no address."
+    yield Finding(name="connections", level="ok", says=says)
+
+
 def _model_answers(workspace: "Workspace") -> Iterator[Finding]:
     for role in ("fast", "strong"):
         mode, why = workspace.models.probe(role)
@@ -181,4 +188,5 @@ CHECKS: dict[str, Callable[["Workspace"], Iterator[Finding]]] = {
     "ledger": _ledger,
     "gate": _gate,
     "language model": _model,
+    "connections": _connections,
 }

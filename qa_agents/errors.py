@@ -10,6 +10,7 @@
     ├── FindingsError             1  the command worked and found something a person must look at
     └── UnavailableError          3  something needed is missing, locked, full or down
         ├── StorageError          3
+        ├── EgressError           3
         ├── StoppedError          3
         ├── WorkspaceBusyError    3
         └── EmbedderError         3
@@ -74,6 +75,10 @@ class UnavailableError(QAAgentsError):
 
 class StorageError(UnavailableError):
     """The database could not be read or written."""
+
+
+class EgressError(UnavailableError):
+    """A connection to an address that the settings do not name was refused."""
 
 
 class StoppedError(UnavailableError):

@@ -60,7 +60,6 @@ class Listener:
         routed = self._workspace.intake.route(self.decide)
         if self._clock() >= self._next["upkeep"]:
             self._next["upkeep"] = self._clock() + UPKEEP_SECONDS
-            self._workspace.queue.reclaim()
             self._workspace.intake.forget(self._workspace.settings.intake_days)
             recover(self._workspace, max_attempts=MAX_ATTEMPTS)
         if self._clock() >= self._next["reconcile"]:

@@ -128,11 +128,32 @@ def decide_item(
     decision = ItemDecision(
         item_id=item_id, verdict=verdict, text=text, edits=dict(edits or {}), by=by.name, at=time.time()
     )
+    return _decide(workspace, name, [decision])
+
+
+def accept_items(workspace: "Workspace", name: str, item_ids: Sequence[str], *, recognised: Reviewer) -> Drafted:
+    """Keep that a person accepts these items of a plan, all or none, and draft it anew once. Raises as `decide_item` does."""
+    plan = plan_of(workspace, name)
+    for item_id in item_ids:
+        _check_item(plan, item_id, "accept", {})
+    now = time.time()
+    accepted = [ItemDecision(item_id=item_id, verdict="accept", by=recognised.name, at=now) for item_id in item_ids]
+    return _decide(workspace, name, accepted)
+
+
+def _decide(workspace: "Workspace", name: str, decisions: Sequence[ItemDecision]) -> Drafted:
     with workspace.database.write() as connection:
-        keep(connection, _subject(name), decision)
-        workspace.ledger.append(
-            connection, "item_decided", _subject(name), actor=by.name, item=item_id, verdict=verdict, text=text
-        )
+        for one in decisions:
+            keep(connection, _subject(name), one)
+            workspace.ledger.append(
+                connection,
+                "item_decided",
+                _subject(name),
+                actor=one.by,
+                item=one.item_id,
+                verdict=one.verdict,
+                text=one.text,
+            )
     return _run(workspace, name, _options_of(workspace, name), again=True)
 
 

@@ -151,6 +151,12 @@ class ModelSettings(BaseModel):
     """Model name to its price."""
     uses: dict[str, bool] = Field(default_factory=dict)
     """What the model is asked for; `qa-agents prompts list` names every use, its default, and why."""
+    levels: list[str] = Field(default_factory=list)
+    """Security levels whose reports and incidents the model, and an embedder elsewhere, may be shown; by default none.
+
+    A report or an incident with a `security` level that is not listed here never leaves this machine that way; nor does one
+    with `restricted`, whatever is listed.
+    """
     cache_days: int = Field(30, ge=0, le=3_650)
     """How long an answer is kept for the very same question; 0 keeps none."""
     ca_bundle: Path | None = None
@@ -362,11 +368,17 @@ def _gate_is_policy() -> InvalidInputError:
     )
 
 
-def prepare_environment() -> None:
-    """Set what libraries read from the environment, before any of them is imported: strict state, no telemetry."""
+def prepare_environment(direct: str | None = None) -> None:
+    """Set what libraries read from the environment, before any of them is imported: strict state, no telemetry.
+
+    `direct` is a host that no proxy of the environment may stand before: Chroma's client would ask one.
+    """
     os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in ("NO_PROXY", "no_proxy") if direct else ():
+        known = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join(dict.fromkeys([*known, str(direct)]))
 
 
 class CiFacts(BaseModel):

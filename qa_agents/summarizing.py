@@ -24,6 +24,8 @@ SOURCE = "summary"
 LAST_GREEN = "last-green"
 BRANCH = "branch:"
 MAX_SUBJECT = 150
+PASSED_OVER = 20
+"""So many earlier runs are looked through for a whole one to compare with."""
 TREND_RUNS = 40
 """So many runs of the branch make the chart of its trend."""
 
@@ -83,8 +85,8 @@ def take_in(
 def find_baseline(workspace: "Workspace", run_id: str, wanted: str | None, *, fallback: str = "") -> str | None:
     """The run to compare with: a kept run's id, a file or folder, `last-green`, `branch:NAME`.
 
-    By default the newest earlier run of the same branch and environment, else the newest of the branch `fallback`. None where
-    there is no earlier run.
+    By default the newest earlier run of the same branch and environment, else the newest of the branch `fallback`; runs that are
+    damaged or empty are passed over while there is a whole one among the last PASSED_OVER. None where there is no earlier run.
 
     Raises NotFoundError for a baseline that was asked for and is not there.
     """
@@ -92,9 +94,9 @@ def find_baseline(workspace: "Workspace", run_id: str, wanted: str | None, *, fa
     info = store.head(run_id).info
     if wanted is None:
         for branch in dict.fromkeys((info.branch, fallback or info.branch)):
-            found = store.find(branch=branch, environment=info.environment, before=run_id, limit=1)
+            found = store.find(branch=branch, environment=info.environment, before=run_id, limit=PASSED_OVER)
             if found:
-                return found[0].info.run_id
+                return next((head for head in found if head.is_whole), found[0]).info.run_id
         return None
     if wanted == LAST_GREEN:
         for branch in dict.fromkeys((info.branch, fallback or info.branch)):
@@ -149,7 +151,7 @@ def summarise(
         "gates_sha256": gates_sha,
         "gates_name": gates[0] if gates else None,
     }
-    subject = _subject(run_id)
+    subject = subject_of(run_id)
     raw = canonical_json(options)
     report = Report(id=subject, summary=f"Test run {run_id}"[:500], description="")
     received = ReceivedReport(report, raw, sha256_hex(raw), line=1)
@@ -161,7 +163,7 @@ def summarise(
 
 def summarised(workspace: "Workspace", run_id: str) -> Summarised:
     """The newest summary of a kept run. Raises NotFoundError."""
-    return _summarised(workspace, _subject(run_id), run_id)
+    return _summarised(workspace, subject_of(run_id), run_id)
 
 
 def summarised_of(workspace: "Workspace", review: Review) -> Summarised:
@@ -180,7 +182,7 @@ def pages_of(workspace: "Workspace", summary: Summary) -> dict[str, str]:
 
     store, info = workspace.run_store, summary.run
     earlier = store.find(branch=info.branch, environment=info.environment, before=info.run_id, limit=TREND_RUNS - 1)
-    opening, problem = worded(summary, workspace.models, workspace.prompts.render, key=_subject(info.run_id))
+    opening, problem = worded(summary, workspace.models, workspace.prompts.render, key=subject_of(info.run_id))
     if problem:
         summary = summary.model_copy(update={"notes": (*summary.notes, problem)})
     told = pages(
@@ -229,6 +231,7 @@ def _head(workspace: "Workspace", name: str) -> Any:
         return None
 
 
-def _subject(run_id: str) -> str:
+def subject_of(run_id: str) -> str:
+    """Under which name the account, its reviews and the ledger know the summary of a kept run."""
     name = run_id if len(run_id) <= MAX_SUBJECT and run_id.isprintable() else digest_of(run_id)[:16]
     return f"summary/{name}"

@@ -7,6 +7,7 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qa_agents.egress import chroma_host
 from qa_agents.errors import QAAgentsError, UnavailableError, UsageError
 from qa_agents.settings import Settings, prepare_environment, resource_dir
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from qa_agents.triage.severity.rate import Rubric
     from qa_agents.triage.steps import Parts
     from qa_agents.triage.witness import Witness
+    from qa_agents.triage.witness_record import WitnessRecord
 
 
 DRIFT_SECONDS = 600.0
@@ -64,7 +66,7 @@ class Workspace:
     """Everything one process needs, built when first asked for. Close it (or use it as a context) to free the locks."""
 
     def __init__(self, settings: Settings) -> None:
-        prepare_environment()
+        prepare_environment(chroma_host(settings.chroma_url) if settings.chroma_url else None)
         self.settings = settings
 
     def __enter__(self) -> "Workspace":
@@ -143,7 +145,26 @@ class Workspace:
                 self.ledger.append(connection, "model_asked", call.subject, **told)
 
         tracer = open_tracer(self.settings.model.telemetry)
-        return Models(self.settings.model, self.database, record, tracer=tracer)
+        return Models(
+            self.settings.model,
+            self.database,
+            record,
+            tracer=tracer,
+            earned=lambda use: (self.witness_standing(use) or (False,))[0],
+        )
+
+    @cached_property
+    def witness_record(self) -> "WitnessRecord":
+        """How often the language model was right about reports that were decided since."""
+        from qa_agents.triage.witness_record import load_record
+
+        return load_record(self.database)
+
+    def witness_standing(self, use: str) -> tuple[bool, str] | None:
+        """Whether a use has earned to be on by the team's own outcomes, and why; None where none of it was decided."""
+        from qa_agents.wiring_witness import standing
+
+        return standing(self, use)
 
     @property
     def model_uses(self) -> list[str]:
@@ -247,7 +268,16 @@ class Workspace:
         """The configured embedder; None when vectors are switched off."""
         from qa_agents.incidents.embedders import build_embedder
 
-        return build_embedder(self.settings)
+        return build_embedder(self.settings, outgoing=self._outgoing)
+
+    def may_see(self, report: "Report") -> bool:
+        """Whether a model may be shown it."""
+        return report.open_to(self.settings.model.levels if self.settings.model else ())
+
+    def _outgoing(self, text: str) -> str:
+        from qa_agents.llm.redact import redact
+
+        return redact(text).text
 
     @cached_property
     def vectors(self) -> "VectorIndex | None":
@@ -266,7 +296,9 @@ class Workspace:
         from qa_agents.triage.ranking.ranked import RankedMemory
 
         order = CurrentOrder(self.database, lambda: self.memory.fingerprint)
-        return RankedMemory(self.store, self.lexical, self.vectors, self.embedder, order=order)
+        parts = self.store, self.lexical, self.vectors, self.embedder
+        elsewhere = self.settings.embedder == "openai"
+        return RankedMemory(*parts, withheld=lambda report: elsewhere and not self.may_see(report), order=order)
 
     @cached_property
     def saver(self) -> Any:
@@ -387,9 +419,9 @@ class Workspace:
     def _witness(self) -> "Witness | None":
         if not self.models.available:
             return None
-        from qa_agents.triage.witness import ModelWitness
+        from qa_agents.wiring_witness import open_witness
 
-        return ModelWitness(self.models, self.prompts)
+        return open_witness(self)
 
     @cached_property
     def gatekeeper(self) -> "Gatekeeper":
@@ -457,6 +489,12 @@ class Workspace:
 
         return standing(self.memory, self.database)
 
+    def follow(self, progress: "Progress | None" = None) -> int | None:
+        """Let the probabilities of proposals follow the outcomes since the fit; on how many, None when too few are new."""
+        from qa_agents.triage.following import follow
+
+        return follow(self.memory, self.database, progress or (lambda *_: None))
+
     def learn(self, progress: "Progress | None" = None) -> "LearnReport":
         """Fit everything that is fitted on outcomes, and keep it."""
         from qa_agents.triage.learning import learn
@@ -470,11 +508,15 @@ class Workspace:
             "severity": lambda show: fit_severity(memory, database, show, rubric=rubric),
             "questions": lambda show: fit_required(memory, database, show, rules=rules),
         }
+        if self.models.available:
+            from qa_agents.wiring_witness import record_fit
+
+            fits["witness"] = record_fit(self)
         if util.find_spec("qa_agents.triage.ranking.fit") is not None:
             ranking = import_module("qa_agents.triage.ranking.fit")
             fits["ranking"] = lambda show: ranking.fit_from_memory(memory, database, show)
         report = learn(memory, database, fits, progress or (lambda *_: None))
-        for stale in ("severity_opinion", "inquiry", "triage_parts", "gatekeeper", "_severity_words"):
+        for stale in ("severity_opinion", "inquiry", "triage_parts", "gatekeeper", "_severity_words", "witness_record"):
             self.__dict__.pop(stale, None)
         return report
 
@@ -492,23 +534,28 @@ class Workspace:
 
         return build_plan(self.plan_parts)
 
+    def document(self, sha256: str) -> bytes:
+        """The bytes kept under a SHA-256. Raises NotFoundError, and ErasedError when they were erased on request."""
+        from qa_agents.storage.artifacts import get_artifact
+
+        with self.database.read() as connection:
+            return get_artifact(connection, sha256)
+
+    def keep(self, body: bytes) -> str:
+        """Keep a document; its SHA-256."""
+        from qa_agents.storage.artifacts import put_artifact
+
+        with self.database.write(durable=False) as connection:
+            return put_artifact(connection, body)
+
     @cached_property
     def plan_parts(self) -> "PlanParts":
         """What the plan graph's nodes work with."""
         from qa_agents.plans.decisions import answer, decided
         from qa_agents.plans.steps import PlanParts
         from qa_agents.runtime.record import Recorder
-        from qa_agents.storage.artifacts import get_artifact, put_artifact
 
         recorder = Recorder(self.database, self.ledger)
-
-        def document(sha256: str) -> bytes:
-            with self.database.read() as connection:
-                return get_artifact(connection, sha256)
-
-        def keep(body: bytes) -> str:
-            with self.database.write(durable=False) as connection:
-                return put_artifact(connection, body)
 
         def known(plan: str) -> "Sequence[ItemDecision]":
             with self.database.read() as connection:
@@ -519,8 +566,8 @@ class Workspace:
                 answer(connection, plan, answers, by, at=time.time())
 
         return PlanParts(
-            document=document,
-            keep=keep,
+            document=self.document,
+            keep=self.keep,
             publish=recorder.publish,
             finish=recorder.finish,
             decided=known,
@@ -537,18 +584,15 @@ class Workspace:
     def _similar(self, text: str) -> "Sequence[tuple[float, Incident]]":
         from qa_agents.incidents.schema import Report
 
-        retrieval = self.memory.search(
-            Report(id="a requirement", summary=text[:300], description=""), k=SIMILAR_TO_TEXT
-        )
+        report = Report(id="a requirement", summary=text[:300], description="")
+        retrieval = self.memory.search(report, k=SIMILAR_TO_TEXT)
         return [(candidate.score, incident) for candidate, incident in self.memory.neighbours(retrieval)]
 
     def _report_reader(self) -> "Callable[[str], Report]":
         from qa_agents.incidents.schema import Report
-        from qa_agents.storage.artifacts import get_artifact
 
         @lru_cache(maxsize=16)
         def read(sha256: str) -> Report:
-            with self.database.read() as connection:
-                return Report.model_validate_json(get_artifact(connection, sha256))
+            return Report.model_validate_json(self.document(sha256))
 
         return read

@@ -30,7 +30,7 @@ def summary_parts(workspace: "Workspace") -> SummaryParts:
     """The parts of the summary graph. One history is kept at hand between its nodes, as each of them needs it."""
     from qa_agents.runtime.record import Recorder
 
-    recorder, plans, store = Recorder(workspace.database, workspace.ledger), workspace.plan_parts, workspace.run_store
+    recorder, store = Recorder(workspace.database, workspace.ledger), workspace.run_store
     run = lru_cache(maxsize=2)(store.get)
 
     @lru_cache(maxsize=1)
@@ -41,8 +41,8 @@ def summary_parts(workspace: "Workspace") -> SummaryParts:
         return known(current.info.run_id, None if branches is None else tuple(branches), baseline)
 
     return SummaryParts(
-        document=plans.document,
-        keep=plans.keep,
+        document=workspace.document,
+        keep=workspace.keep,
         publish=recorder.publish,
         finish=recorder.finish,
         run=run,
@@ -61,12 +61,12 @@ def related(workspace: "Workspace", report: "Report") -> list[Related]:
     A trace has little of a report's prose, so that an incident may be far by its text and yet name the very same error and
     frame: one that shares at least two such identifiers is of the same area.
     """
+    if not workspace.store.count():
+        return []
     from qa_agents.triage.facts.extract import comparable, extract_facts
     from qa_agents.triage.relate import compare, relate
     from qa_agents.triage.steps import facts_of
 
-    if not workspace.store.count():
-        return []
     as_of, memory = datetime.now(UTC), workspace.memory
     facts = extract_facts(report)
     neighbours = memory.neighbours(memory.search(report, k=NEIGHBOURS, as_of=as_of))
@@ -110,17 +110,19 @@ def related(workspace: "Workspace", report: "Report") -> list[Related]:
 
 def planned(workspace: "Workspace") -> list[Planned]:
     """The requirements of the newest draft of every plan that have cases, with the ids by which tests may name them."""
-    from qa_agents.plans.schema import TestPlan
-
     query = select(runs.c.subject_id, runs.c.outcome_sha256).where(
         runs.c.kind == "plan", runs.c.outcome_sha256.is_not(None)
     )
     with workspace.database.read() as connection:
         rows = connection.execute(query.order_by(runs.c.started_at)).all()
         newest = {row.subject_id: row.outcome_sha256 for row in rows}
+    if not newest:
+        return []
+    from qa_agents.plans.schema import TestPlan
+
     found = []
     for subject, sha256 in newest.items():
-        plan = TestPlan.model_validate_json(workspace.plan_parts.document(sha256))
+        plan = TestPlan.model_validate_json(workspace.document(sha256))
         cases: dict[str, list[str]] = {}
         for case in plan.cases:
             for requirement_id in case.requirement_ids:

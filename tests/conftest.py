@@ -14,8 +14,12 @@ from qa_agents.storage.engine import Database, open_database
 gateway.ALLOW_MODEL_REQUESTS = False  # a model beyond this machine is never asked by a test, whatever else is forgotten
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
-# How long an example takes says something about the machine, not about the code.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How long an example takes says something about the machine, not about the code. A change is judged by the same examples
+# as the tree before it; `QA_AGENTS_TEST_EXPLORE=1` draws new ones.
+explores = bool(os.environ.get("QA_AGENTS_TEST_EXPLORE"))
+settings.register_profile(
+    "suite", deadline=None, derandomize=not explores, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("suite")
 
 

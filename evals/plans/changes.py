@@ -44,6 +44,8 @@ class Changed(BaseModel):
     """Changed behaviours with a requirement at their sentences that is called changed, reworded, added or removed."""
     recall_cases: Interval
     """Changed behaviours with a case at their sentences that was redrafted, added, marked suspect or orphaned."""
+    recall_asked: Interval
+    """Changed behaviours with such a case, or with a question about their sentences that the diff shows."""
     edits_kept: Interval
     """Cases that a person edited, whose edited words are all still there."""
     again_identical: bool
@@ -129,16 +131,18 @@ def _recall(gold: Sequence[Gold], old: TestPlan, new: TestPlan) -> dict[str, Int
     for case in new.cases:
         for name in case.requirement_ids:
             by_requirement.setdefault(name, set()).add(case.id)
-    found, drafted, missed = 0, 0, []
+    asked = {name for one in new.questions if changes and one.id in changes.questions for name in one.requirement_ids}
+    found, drafted, told, missed = 0, 0, 0, []
     for one in gold:
         names = _at(one.before, one.heading, old.requirements) | _at(one.after, one.heading, new.requirements)
         hit = bool(names & moved)
         seen = any(by_requirement.get(name, set()) & shown for name in names)
-        found, drafted = found + hit, drafted + seen
+        found, drafted, told = found + hit, drafted + seen, told + (seen or bool(names & asked))
         missed += [] if hit and seen else [f"{one.id} ({one.heading}: {(one.after or one.before)[0][:60]})"]
     return {
         "recall_requirements": wilson(found, len(gold)),
         "recall_cases": wilson(drafted, len(gold)),
+        "recall_asked": wilson(told, len(gold)),
         "missed": missed,
     }
 

@@ -85,7 +85,8 @@ def _changed(found: Plans) -> str:
         lines += [
             f"TOML 1.0.0 to 1.1.0, 20 cases edited before: {one.cases_before} cases, redrafted {one.redrafted}, "
             f"touched in any way {one.touched}, added {one.added}. Changed behaviours (n = {one.recall_cases.n}): "
-            f"{one.recall_requirements} shown by requirements, {one.recall_cases} by cases. Identical among the cases "
+            f"{one.recall_requirements} shown by requirements, {one.recall_cases} by cases, {one.recall_asked} by cases or "
+            f"questions. Identical among the cases "
             f"whose quotes stand word for word in the new text: {one.untouched_identical}.",
             *([f"Not shown: {'; '.join(one.missed)}."] if one.missed else []),
         ]

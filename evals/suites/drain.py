@@ -7,8 +7,8 @@ model. `burst`: many events at once about a few issues: every one is settled, an
 
 import argparse
 import asyncio
+import contextlib
 import json
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from evals.http_load import SERVE, configure, prepare, process, send_all
+from evals.postgres import fresh_database
 from evals.suites.receiver import percentile
 from qa_agents.incidents.schema import Incident
 from qa_agents.runtime.events import Route, decide
@@ -188,34 +189,15 @@ def _delivery(number: int, issue: int, now: float) -> Delivery:
     return Delivery("load", "webhook", f"d{number}", json.dumps(body).encode(), f"{number:064x}", now)
 
 
-def run_workers(count: int, workers: int, work_seconds: float, url: str) -> Workers:
-    """Let one process, then several, do jobs that wait for `work_seconds` each."""
-    database = open_database(url)
-    queue = TableQueue(database)
-    spent = []
-    for round_, processes in enumerate((1, workers)):
-        for number in range(count):
-            queue.put(f"issue {number}", f"{round_}/{number}", {"do": "wait", "seconds": work_seconds})
-        context = multiprocessing.get_context("spawn")
-        gate = context.Barrier(processes + 1)
-        children = [context.Process(target=_be_worker, args=(url, gate)) for _ in range(processes)]
-        for child in children:
-            child.start()
-        gate.wait(180)
-        began = time.perf_counter()
-        for child in children:
-            child.join()
-        spent.append(time.perf_counter() - began)
-    database.close()
-    return Workers(engine="PostgreSQL", work_seconds=work_seconds, one=spent[0], several=spent[1], workers=workers)
+def run_workers(count: int, workers: int, work_seconds: float, server: str) -> Workers:
+    """Let one process, then several, do jobs that wait for `work_seconds` each; in databases made beside the one named."""
+    from evals.suites.queue import OURS, measure
 
-
-def _be_worker(url: str, gate: threading.Barrier) -> None:
-    database = open_database(url)
-    worker = Worker(TableQueue(database), {"wait": lambda payload: time.sleep(payload["seconds"])})
-    gate.wait(180)
-    worker.run(threading.Event(), until_empty=True)
-    database.close()
+    one, several = (
+        measure(OURS, server, workers=number, issues=count, each=1, seconds=work_seconds, kill=False).seconds
+        for number in (1, workers)
+    )
+    return Workers(engine="PostgreSQL", work_seconds=work_seconds, one=one, several=several, workers=workers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -228,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pace", type=float, default=5.0, help="events a second")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=1.0, help="how long the simulated model takes")
-    parser.add_argument("--postgres", help="URL of a database of its own; needed for `workers`")
+    parser.add_argument("--postgres", help="URL of a server where databases may be made; needed for `workers`")
     options = parser.parse_args(arguments)
     prepare_environment()
     with tempfile.TemporaryDirectory(prefix="qa-agents-drain-") as name:
@@ -247,7 +229,10 @@ def _measure(options: argparse.Namespace, folder: Path) -> bool:
         )
         return latency.p95 <= MOST_P95 and latency.unfinished == 0
     if options.what == "burst":
-        burst = run_burst(options.events or 10_000, options.issues, options.postgres or folder / "qa-agents.db")
+        with contextlib.ExitStack() as opened:
+            server = options.postgres
+            target = opened.enter_context(fresh_database(server)) if server else folder / "qa-agents.db"
+            burst = run_burst(options.events or 10_000, options.issues, target)
         print(
             f"{burst.events:,} events: {burst.looks:,} looks in {burst.seconds:.1f} s, {burst.unsettled} unsettled, "
             f"{burst.out_of_order} out of order"

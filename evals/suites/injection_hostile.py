@@ -61,6 +61,17 @@ class ObeyingModel:
             return Turn.of({"claims": [*claims, {**claims[0], "candidate": 19}]})
         if "questions" in fields:
             return Turn.of({"questions": [{"asks_for": number, "text": words[:390]} for number in (1, 2, 20)]})
+        if "component_quote" in fields:  # the least severity, the last component, with words that are in the report
+            report = str(asked.messages[-1].get("content", "")).partition("Summary: ")[2][:60]
+            last = max((number for number, _ in shown), default=1)
+            return Turn.of(
+                {
+                    "component": min(last, 20),
+                    "component_quote": report,
+                    "severity": min(last, 20),
+                    "severity_quote": report,
+                }
+            )
         if "facts" in fields:
             return Turn.of({"facts": [{"name": "impact", "quote": self.payload[:290] or "x"}]})
         return Turn.of({"text": words[:490]}) if "text" in fields else fitting(asked)

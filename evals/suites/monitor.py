@@ -31,8 +31,18 @@ ALPHA = 0.05
 DAYS, CASES = 30, 100
 CHANGED_AFTER = 10
 """Planted changes begin after this look."""
-PLAIN = 200
+PLAIN = 100
 """So many of the quiet streams are also looked at by plain tests, for comparison."""
+
+_SPREAD = 1.118
+"""The standard deviation of a score over cases and days."""
+_PLANTED = {
+    "one score moves by 0.25 sd": 0.25 * _SPREAD,
+    "one score moves by 0.5 sd": 0.5 * _SPREAD,
+    "passes fall by 5 points": 0.05,
+    "passes fall by 10 points": 0.10,
+}
+"""What is planted, in the column's unit, where that is the same for every value."""
 
 Tell = Callable[[str], None]
 
@@ -59,6 +69,10 @@ class Fired(BaseModel):
     found: Interval
     delay: float | None = None
     """Median number of looks from the change to the alarm."""
+    change: float | None = None
+    """What was planted, in the column's unit."""
+    detectable: float | None = None
+    """The change, begun half way, that the program says it finds in 80 of 100: the median over the streams."""
 
     @property
     def holds(self) -> bool:
@@ -122,7 +136,7 @@ def daily_looks(runs: int, *, same: bool, tell: Tell) -> list[Fired]:
         ("passes fall by 10 points", {"passed": 0.10}, max(20, runs // 10)),
         ("20 % slower", {"latency": 0.18}, max(20, runs // 10)),
     ):
-        fired, delays = 0, []
+        fired, delays, seen_from = 0, [], list[float]()
         naive, corrected, plain = 0, 0, min(count, PLAIN)
         for seed in range(count):
             columns = _stream(seed, change, same=same)
@@ -130,6 +144,7 @@ def daily_looks(runs: int, *, same: bool, tell: Tell) -> list[Fired]:
             when = [
                 one.alarmed_at for one in found if one.alarmed_at is not None and (not change or one.column in change)
             ]
+            seen_from += [one.detectable for one in found if one.column in change and one.detectable is not None]
             early = bool(change) and any(at <= CHANGED_AFTER for at in when)
             fired += bool(when) and not early
             delays += [min(when) - CHANGED_AFTER] if when and not early else []
@@ -145,6 +160,8 @@ def daily_looks(runs: int, *, same: bool, tell: Tell) -> list[Fired]:
                 at_most=promise,
                 found=wilson(fired, count),
                 delay=float(median(delays)) if delays and change else None,
+                change=_PLANTED.get(name),
+                detectable=float(median(seen_from)) if seen_from else None,
             )
         )
         if not change:
@@ -246,7 +263,7 @@ def monitor_report(found: MonitorResult) -> str:
     """The measurement as Markdown."""
 
     def fired(rows: Sequence[Fired]) -> str:
-        head = ("what", "n", "promised", "found (95 %)", "looks until it")
+        head = ("what", "n", "promised", "found (95 %)", "looks until it", "change", "said to be seen from")
         lines = (
             (
                 one.what,
@@ -254,6 +271,8 @@ def monitor_report(found: MonitorResult) -> str:
                 "" if one.at_most is None else f"≤ {one.at_most:.0%}",
                 str(one.found),
                 "" if one.delay is None else f"{one.delay:.0f}",
+                "" if one.change is None else f"{one.change:.3f}",
+                "" if one.detectable is None else f"{one.detectable:.3f}",
             )
             for one in rows
         )
@@ -328,7 +347,7 @@ def _stream(seed: int, change: dict[str, float], *, same: bool, shock: float = 0
         noise, together = random.normal(0, 0.5, (2, CASES)), random.normal(0, shock) if shock else 0.0
         rate = np.clip(0.85 - 0.1 * hard - moved.get("passed", 0.0), 0.02, 0.98)
         day_values = {
-            "score": -hard + noise[0] - moved.get("score", 0.0) * 1.118 + together,
+            "score": -hard + noise[0] - moved.get("score", 0.0) * _SPREAD + together,
             "other": -0.7 * hard + 0.5 * noise[0] + noise[1],
             "passed": (random.random(CASES) < rate).astype(float),
             "latency": np.exp(6 + 0.3 * hard + 0.2 * random.normal(size=CASES) + moved.get("latency", 0.0)),

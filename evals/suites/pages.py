@@ -5,6 +5,7 @@ are copies of the examples' own, so that what each shows has its real size.
 """
 
 import argparse
+import contextlib
 import hashlib
 import os
 import random
@@ -19,6 +20,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import insert, select
 
 from evals.http_load import SERVE, process
+from evals.postgres import fresh_database
 from evals.report import table
 from evals.suites.receiver import percentile
 from qa_agents.settings import Settings, prepare_environment, resource_dir
@@ -57,7 +59,7 @@ class Timings(BaseModel):
         return all(one.p95 <= MOST_SECONDS for one in self.pages if one.path.startswith("/reviews?"))
 
 
-def run_pages(waiting: int, requests: int, folder: Path) -> Timings:
+def run_pages(waiting: int, requests: int, folder: Path, database_url: str | None = None) -> Timings:
     """Fill a workspace with `waiting` reviews and ask each page `requests` times."""
     prepare_environment()
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
@@ -68,7 +70,10 @@ def run_pages(waiting: int, requests: int, folder: Path) -> Timings:
     (folder / "qa-agents.toml").write_text(
         f'home = "{folder / "home"}"\nembedder = "none"\npolicy = "{folder / "policy.toml"}"\nmin_free_bytes = 0\n'
     )
-    one = _fill(folder, waiting)
+    if database_url:
+        with (folder / "qa-agents.toml").open("a") as settings:
+            settings.write(f'database_url = "{database_url}"\n')
+    one = _fill(folder, waiting, database_url)
     paths = {
         "the list": "/reviews?",
         "its last page": "/reviews?page=99999",
@@ -107,12 +112,20 @@ def run_pages(waiting: int, requests: int, folder: Path) -> Timings:
     return result
 
 
-def _fill(folder: Path, waiting: int) -> str:
+def _fill(folder: Path, waiting: int, database_url: str | None) -> str:
     """Triage the examples, then multiply what waits; the id of one real review."""
     from qa_agents.incidents.intake import read_batch
     from qa_agents.operations.handling import handle
 
-    settings = Settings(home=folder / "home", embedder="none", policy=folder / "policy.toml", min_free_bytes=0)
+    settings = Settings.model_validate(
+        {
+            "home": folder / "home",
+            "embedder": "none",
+            "policy": folder / "policy.toml",
+            "min_free_bytes": 0,
+            "database_url": database_url,
+        }
+    )
     draw = random.Random(1)
     with Workspace(settings) as workspace:
         for received in read_batch(resource_dir("examples") / "reports.jsonl", 1_000_000):
@@ -141,9 +154,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals pages", description=__doc__)
     parser.add_argument("--waiting", type=int, default=10_000, help="reviews that wait")
     parser.add_argument("--requests", type=int, default=50, help="per page")
+    parser.add_argument("--postgres", help="URL of a server where databases may be made; SQLite without it")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        found = run_pages(options.waiting, options.requests, Path(folder))
+    with contextlib.ExitStack() as opened:
+        folder = opened.enter_context(tempfile.TemporaryDirectory())
+        url = opened.enter_context(fresh_database(options.postgres)) if options.postgres else None
+        found = run_pages(options.waiting, options.requests, Path(folder), url)
     rows = [
         (
             one.name,
@@ -155,7 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         for one in found.pages
     ]
-    print(f"{found.waiting:,} waiting reviews; load average {found.load_average[0]:.1f}")
+    engine = "PostgreSQL" if options.postgres else "SQLite"
+    print(f"{found.waiting:,} waiting reviews on {engine}; load average {found.load_average[0]:.1f}")
     print(table(("page", "median ms", "p95 ms", "most ms", "kB", "n"), rows))
     print(f"the list within {1000 * MOST_SECONDS:.0f} ms, 95 of 100 times: {'yes' if found.is_within else 'NO'}")
     return 0 if found.is_within else 1

@@ -30,7 +30,10 @@ from qa_agents.errors import UnavailableError
 from qa_agents.incidents.embedders import Embedder, text_for_embedding
 from qa_agents.incidents.schema import Candidate, Incident
 from qa_agents.triage.proposals.fit import fit_proposals
+from qa_agents.triage.proposals.fitted import FittedProposals
 from qa_agents.triage.proposals.history import FIELDS, History
+from qa_agents.triage.proposals.model import Ranked
+from qa_agents.triage.proposals.recalibrate import EVERY, SETTLED, followed
 from qa_agents.triage.proposals.votes import NEIGHBOURS, nearest
 from qa_agents.triage.proposals.words import Vocabulary
 from qa_agents.triage.schema import FieldName, Proposal
@@ -218,6 +221,8 @@ def _measured(
     vectors: Vectors | None,
     peers: Mapping[FieldName, Mapping[str, Sequence[Guess]]],
     tell: Tell,
+    *,
+    follow: bool = True,
 ) -> VariantResult:
     seen = [incident.model_copy(update=dict.fromkeys(variant.without)) for incident in incidents]
     said: dict[FieldName, list[Guess]] = {field: [] for field in FIELDS}
@@ -240,11 +245,15 @@ def _measured(
             if mark <= _created(seen[n]) and (not following or _created(seen[n]) < end)
         ]
         around = _neighbours(seen, rows, vectors, fitted.vocabulary, variant.labels)
-        started = time.process_time()
+        started, current = time.process_time(), Following(fitted, mark, follow=follow)
         for row in rows:
             report = as_filed(seen[row])
             vector = vectors.get(report.id) if vectors else None
-            proposals = fitted.predict(report, around(row), vector, _created(seen[row]))
+            current.at(_created(seen[row]))
+            case = fitted.case(report, around(row), vector, _created(seen[row]))
+            ranked = fitted.rank_all(case)
+            current.remember(seen[row], ranked)
+            proposals = current.fitted.propose_all(case, ranked)
             for field in FIELDS:
                 said[field].append(_guess(proposals.get(field)))
         clock += time.process_time() - started
@@ -253,6 +262,25 @@ def _measured(
     fields = [_field(field, said[field], peers[field], incidents[first:]) for field in FIELDS]
     cost = clock / max(1, len(incidents) - first) * 1e3
     return VariantResult(name=variant.name, fields=fields, fit_cpu_seconds=fits, predict_cpu_ms=cost, notes=notes)
+
+
+class Following:
+    """What was fitted, its probabilities moved on as outcomes arrive: as a team has it that imports every day."""
+
+    def __init__(self, fitted: FittedProposals, mark: datetime, *, follow: bool) -> None:
+        self.fitted, self._follow = fitted, follow
+        self._since, self._said = mark, list[tuple[Incident, Mapping[FieldName, Ranked]]]()
+
+    def remember(self, incident: Incident, ranked: Mapping[FieldName, Ranked]) -> None:
+        """Note what was ranked for a report; what became of it counts when it is known."""
+        self._said.append((incident, ranked))
+
+    def at(self, moment: datetime) -> None:
+        """Take over what is known by now, when that is enough to tell anything."""
+        until = moment - SETTLED
+        if self._follow and sum(self._since < _created(incident) <= until for incident, _ in self._said) >= EVERY:
+            self.fitted = followed(self.fitted, self._said, self._since, until)
+            self._since = until
 
 
 def _neighbours(

@@ -31,7 +31,8 @@ from qa_agents.incidents.schema import Candidate, Incident
 from qa_agents.incidents.search import as_known
 from qa_agents.triage.facts.extract import extract_facts
 from qa_agents.triage.facts.signals import find_signals
-from qa_agents.triage.hypothesis import hypothesise, note_sentences, tells_a_cause
+from qa_agents.triage.hypothesis import hypothesise
+from qa_agents.triage.notes import note_sentences, tells_a_cause
 from qa_agents.triage.questions.missing import ask, lacking_of
 from qa_agents.triage.questions.required_facts import Required, learn, load_required_rules, observe
 from qa_agents.triage.questions.stakes import severity_stakes

@@ -328,7 +328,7 @@ def main() -> int:
     """Measure and print; 1 when the promise was not kept."""
     parser = argparse.ArgumentParser(prog="python -m evals.suites.throughput", description=__doc__.splitlines()[0])
     parser.add_argument("--cycles", type=int, default=100, help="whole cycles per side and engine (100)")
-    parser.add_argument("--postgres", metavar="URL", help="a server to measure on, postgresql://…")
+    parser.add_argument("--postgres", metavar="URL", help="a database nobody uses meanwhile: postgresql://…")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything as JSON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qa-agents-evals-") as work:

@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from qa_agents.llm.gateway import Cancelled, Gateway
     from qa_agents.llm.prompts import Prompts
 
-_INTENTS: dict[str, IntentName] = {"review": "waiting", "incidents": "similar", "explain": "explain", "help": "help"}
-"""The model's words to ours; everything else it may say counts as not understood."""
+_INTENTS: dict[str, IntentName] = {"review": "waiting", "incidents": "similar", "explain": "explain"}
+"""The model's words to ours; everything else it may say counts as not understood, and a free question is answered as one."""
 _CITED = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
 
 
 class Ask:
     """Asks the configured model on behalf of one conversation."""
 
-    def __init__(self, gateway: "Gateway", prompts: "Prompts", thread: str) -> None:
-        self._gateway, self._prompts, self._key = gateway, prompts, f"chat/{thread}"
+    def __init__(self, gateway: "Gateway", prompts: "Prompts", thread: str, levels: Sequence[str] = ()) -> None:
+        """`levels`: the security levels whose incidents the model may be shown, beside those that everybody may see."""
+        self._gateway, self._prompts, self._key, self._levels = gateway, prompts, f"chat/{thread}", levels
 
-    def intent(self, core: str) -> IntentName:
+    def intent(self, core: str, emit: Callable[[str, str], None] = lambda *_: None) -> IntentName:
         """The reading intent that the model names; `unknown` when it names none, or gives no answer."""
         from qa_agents.llm.answers import Intent as Named
 
         if not self._gateway.allows("chat.intent"):
             return "unknown"
+        emit("progress", "asking the language model what that means")
         answer = self._gateway.ask(self._prompts.render("chat/intent", message=core), Named, budget_key=self._key)
         return _INTENTS.get(answer.value.intent, "unknown") if answer.value is not None else "unknown"
 
@@ -48,9 +50,13 @@ class Ask:
         """
         if not self._gateway.allows("chat.answer"):
             return None
+        shown = [pair for pair in pairs if pair[1].open_to(self._levels)]
+        hidden = [f"{len(pairs) - len(shown)} restricted incidents were not shown to it."] * (len(shown) < len(pairs))
+        pairs = shown
         lines = [f"{incident.id} ({incident.resolution or 'open'}): {incident.summary}" for _, incident in pairs]
         evidence = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1)) or "(none)"
         prompt = self._prompts.render("chat/answer", question=question, evidence=evidence)
+        emit("progress", "the language model reads what is on record")
         stream = self._gateway.stream(prompt, role="strong", budget_key=self._key, cancelled=cancelled)
         pieces = []
         for piece in stream:
@@ -63,13 +69,15 @@ class Ask:
         if stream.reason is not None:
             said = f"The language model gave no whole answer: {stream.detail}"
             return Reply(
-                text=said, listed=listed, notes=["What is on record stands below."] if listed else [], ok=False
+                text=said, listed=listed, notes=[*["What is on record stands below."] * bool(listed), *hidden], ok=False
             )
         problem = unfounded(text, [incident.id for _, incident in pairs])
         if problem:
             return Reply(text=f"I withdraw what the model wrote: {problem}", listed=listed, ok=False)
         return Reply(
-            text=text, listed=listed, notes=["Worded by a language model; the numbers are the evidence below."]
+            text=text,
+            listed=listed,
+            notes=["Worded by a language model; the numbers are the evidence below.", *hidden],
         )
 
 

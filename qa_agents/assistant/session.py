@@ -129,7 +129,8 @@ class Session:
         from qa_agents.assistant.steps import ChatSteps
         from qa_agents.assistant.threads import Threads
 
-        ask = Ask(workspace.models, workspace.prompts, self.thread) if workspace.models.available else None
+        model = workspace.settings.model
+        ask = Ask(workspace.models, workspace.prompts, self.thread, model.levels) if model else None
         nearest = Nearest(workspace.embedder) if workspace.embedder is not None else None
         parts = Parts(
             workspace=workspace,

@@ -13,6 +13,7 @@ from qa_agents.assistant.schema import (
     KEPT_TURNS,
     ChatState,
     Intent,
+    IntentName,
     Item,
     Memory,
     Message,
@@ -46,7 +47,9 @@ class ChatSteps(Deeds):
 
         intent = understand(message, memory, known, space.policy.all_reason_codes)
         if intent.name == "unknown" and message.typed:
-            name = self._parts.ask.intent(core_of(message.typed)) if self._parts.ask else "unknown"
+            name: IntentName = "unknown"
+            if self._parts.ask is not None:
+                name = self._parts.ask.intent(core_of(message.typed), self._parts.emit)
             if name == "unknown" and self._parts.nearest is not None:
                 try:
                     name = self._parts.nearest.intent(core_of(message.typed))

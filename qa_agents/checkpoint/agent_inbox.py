@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from qa_agents.checkpoint.schema import Decision, Review
 from qa_agents.errors import InvalidInputError
 
+ACTION = "decide_review"
 MAX_LINE_CHARS = 300
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -62,31 +63,26 @@ _RESPONSES: TypeAdapter[HumanResponse | list[HumanResponse]] = TypeAdapter(Human
 
 
 def with_agent_inbox(shown: dict[str, Any]) -> dict[str, Any]:
-    """What is shown, with the same in Agent Inbox shape under `agent_inbox`."""
-    return {**shown, "agent_inbox": as_agent_inbox(shown)}
+    """What is shown with the keys of a HumanInterrupt beside its own: inboxes look for them in the interrupt itself."""
+    return {**shown, **as_agent_inbox(shown)}
 
 
-def as_agent_inbox(shown: dict[str, Any]) -> list[HumanInterrupt]:
-    """The review as a list of one: it is decided as a whole. Editable arguments are the fields that may be edited.
+def as_agent_inbox(shown: dict[str, Any]) -> HumanInterrupt:
+    """The review as one action, for it is decided as a whole. Editable arguments are the fields that may be edited.
 
     Only an approval can be answered there; a sign-off or a question needs more than the shape can carry and allows nothing.
     """
     is_approval = shown.get("form", "approval") == "approval"
-    return [
-        {
-            "action_request": {
-                "action": "decide_review",
-                "args": _fields(shown),
-            },
-            "config": {
-                "allow_accept": is_approval,
-                "allow_edit": is_approval and bool(shown.get("editable")),
-                "allow_respond": is_approval,
-                "allow_ignore": is_approval,
-            },
-            "description": _description(shown),
-        }
-    ]
+    return {
+        "action_request": {"action": ACTION, "args": _fields(shown)},
+        "config": {
+            "allow_accept": is_approval,
+            "allow_edit": is_approval and bool(shown.get("editable")),
+            "allow_respond": is_approval,
+            "allow_ignore": is_approval,
+        },
+        "description": _description(shown),
+    }
 
 
 def from_agent_inbox(answer: object, review: Review, reviewer: str) -> Decision:
@@ -122,7 +118,7 @@ def _one(answer: object) -> HumanResponse:
 
 
 def _check_allowed(response: HumanResponse, review: Review) -> None:
-    config = as_agent_inbox(review.shown)[0]["config"]
+    config = as_agent_inbox(review.shown)["config"]
     allowed = {
         "accept": config["allow_accept"],
         "edit": config["allow_edit"],

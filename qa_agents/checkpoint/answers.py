@@ -39,6 +39,8 @@ def _complaints(
     unknown = sorted(set(decision.edits) - set(editable))
     if unknown:
         yield f"{', '.join(unknown)} cannot be edited here; editable are {', '.join(editable) or 'no fields'}."
+    if decision.until is not None and decision.until.timestamp() <= now:
+        yield f"{decision.until.date()} has begun already; a review is deferred to a later day."
     if decision.to is not None:
         yield from _delegation(policy, required, decision.to)
     if verdict == "sign":

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, select
 
 from qa_agents.checkpoint.anchor import Anchors
@@ -17,6 +17,8 @@ from qa_agents.checkpoint.chain import Verification, moment
 from qa_agents.checkpoint.ledger import entries, entries_about, verify
 from qa_agents.checkpoint.markup import Markup, Writer, document, tag
 from qa_agents.checkpoint.page import Story, report_page
+from qa_agents.checkpoint.schema import Decision
+from qa_agents.checkpoint.votes import ballot
 from qa_agents.errors import ErasedError, NotFoundError, UnavailableError, UsageError
 from qa_agents.storage.artifacts import get_artifact, sha256_hex
 from qa_agents.storage.canonical import canonical_json, digest_of
@@ -141,17 +143,21 @@ def _pages(
 
 def _told(found: Story) -> dict[str, str]:
     summaries = [str(run["report"].get("summary") or "") for run in found["runs"] if run["report"]]
-    answers = [answer["body"] for review in found["reviews"] for answer in review["answers"]]
+    answers = [_said(answer) for review in found["reviews"] for answer in review["answers"]]
     done = sum(action["state"] == "done" and not action.get("undoes") for action in found["actions"])
     return {
         "id": found["report_id"],
         "summary": summaries[-1][:200] if summaries else "(erased)" if found["erased"] else "(no readable report)",
         "state": ", ".join(dict.fromkeys(account["state"] for account in found["accounts"])),
         "received": moment(min(account["received_at"] for account in found["accounts"])),
-        "decided": "; ".join(dict.fromkeys(f"{a.get('reviewer')}: {a.get('verdict')}" for a in answers))
-        or "nobody yet",
+        "decided": "; ".join(dict.fromkeys(answers)) or "nobody yet",
         "written": str(done),
     }
+
+
+def _said(answer: Story) -> str:
+    body, second = answer["body"], " (second look)" if answer["purpose"] == "second" else ""
+    return f"{body.get('reviewer')}: {body.get('verdict')}{second}"
 
 
 def _index(told: list[dict[str, str]], verification: Verification, mask: Callable[[str], str], at: float) -> str:
@@ -196,8 +202,22 @@ def _with_answers(connection: Connection, review: dict[str, Any]) -> dict[str, A
     if not answers and review["decision"]:
         at = review["decided_at"] or review["opened_at"]
         answers = [{"purpose": "vote", "body": review["decision"], "at": at}]
+    authors = _authors(answers)
+    answers = [{**answer, "author": authors.get(str(answer["body"].get("digest")))} for answer in answers]
     matches = None if review["shown"].get("erased") else digest_of(review["shown"]) == review["digest"]
     return {**review, "answers": answers, "shown_matches": matches}
+
+
+def _authors(answers: list[dict[str, Any]]) -> dict[str, str]:
+    """Ballot to who put it forward first, so that an approval can say whose edit it is about; erased answers have none."""
+    found: dict[str, str] = {}
+    for answer in answers:
+        try:
+            decision = Decision.model_validate(answer["body"])
+        except ValidationError:
+            continue
+        found.setdefault(ballot(decision), decision.reviewer)
+    return found
 
 
 def _document(connection: Connection, sha256: str | None, what: str, problems: list[str]) -> dict[str, Any] | None:

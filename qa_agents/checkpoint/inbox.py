@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
 
 from qa_agents.checkpoint.answers import complaint
 from qa_agents.checkpoint.hours import is_quiet
@@ -14,11 +14,43 @@ from qa_agents.checkpoint.schema import Decision, Review
 from qa_agents.checkpoint.votes import Ruling, may_decide, overdue, proposals, required_for, requirements
 from qa_agents.errors import ConflictError, NotAllowedError, NotFoundError, QAAgentsError, UsageError
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database, later
+from qa_agents.storage.engine import Database, ask, later, soon
+from qa_agents.storage.prepared import Prepared, Record
 from qa_agents.storage.tables import decisions, reviews
 
-_REVIEW = update(reviews).where(reviews.c.review_id == bindparam("the_review"))
 PENDING = ("pending", "deferred")
+_IS_IT = reviews.c.review_id == bindparam("the_review")
+_REVIEW = Prepared(select(reviews).where(_IS_IT).with_for_update())
+_CHANGED = Prepared(update(reviews).where(_IS_IT))
+_OPENED = Prepared(insert(reviews))
+_VOTED = Prepared(insert(decisions))
+_VOTES = Prepared(
+    select(decisions.c.body)
+    .where(decisions.c.review_id == bindparam("the_review"), decisions.c.purpose == "vote")
+    .order_by(decisions.c.pk)
+)
+_IS_NAMED = reviews.c.review_id == bindparam("the_name")
+_NAMED = Prepared(
+    select(reviews)
+    .where(or_(_IS_NAMED, reviews.c.subject_id == bindparam("the_name")))
+    .order_by(_IS_NAMED.desc(), reviews.c.opened_at.desc())
+    .limit(1)
+)
+"""The review `the_name`, or the newest of the report `the_name`."""
+_WAITS = or_(*(reviews.c.state == state for state in PENDING))
+_IS_ASKED = reviews.c.interrupt_id == bindparam("the_interrupt")
+_NEAR = Prepared(
+    select(reviews)
+    .where(
+        or_(
+            (reviews.c.run_id == bindparam("the_run"))
+            & (_IS_ASKED | (reviews.c.digest == bindparam("the_digest")) & _WAITS),
+            (reviews.c.subject_id == bindparam("the_subject")) & _WAITS,
+        )
+    )
+    .order_by(_IS_ASKED.desc())
+)
+"""What the run asks already, and what waits for the same subject."""
 
 
 class Inbox:
@@ -51,17 +83,17 @@ class Inbox:
         What the run asks again word for word, as after a crash, is the review that waits already, with the votes it has.
         `shown["form"]` says which form it has (an approval when absent); what it requires is fixed here, by today's policy.
         """
-        digest, waits = digest_of(shown), reviews.c.state.in_(PENDING)
-        asked = (reviews.c.run_id == run_id) & or_(
-            reviews.c.interrupt_id == interrupt_id, (reviews.c.digest == digest) & waits
+        digest = digest_of(shown)
+        near = ask(
+            connection,
+            _NEAR,
+            the_run=run_id,
+            the_interrupt=interrupt_id,
+            the_digest=digest,
+            the_subject=subject_id,
         )
-        near = connection.execute(
-            select(reviews)
-            .where(or_(asked, (reviews.c.subject_id == subject_id) & waits))
-            .order_by((reviews.c.interrupt_id == interrupt_id).desc())
-        ).all()
         for row in near:
-            if row.run_id == run_id and (row.interrupt_id == interrupt_id or row.digest == digest):
+            if row["run_id"] == run_id and (row["interrupt_id"] == interrupt_id or row["digest"] == digest):
                 return _reviews(connection, [row])[0]
         if near:
             self.supersede(connection, subject_id, by=run_id)
@@ -80,7 +112,7 @@ class Inbox:
             requires=required,
         )
         values = review.model_dump(exclude={"decision", "votes"})
-        later(connection, insert(reviews), **values)
+        later(connection, _OPENED, **values)
         self._ledger.append(
             connection,
             "review_opened",
@@ -107,17 +139,11 @@ class Inbox:
 
         Raises NotFoundError.
         """
-        query = (
-            select(reviews)
-            .where(or_(reviews.c.review_id == name, reviews.c.subject_id == name))
-            .order_by((reviews.c.review_id == name).desc(), reviews.c.opened_at.desc())
-            .limit(1)
-        )
         with self._database.single() if bare else self._database.read() as connection:
-            row = connection.execute(query).first()
-            if row is None:
+            found = ask(connection, _NAMED, the_name=name)
+            if not found:
                 raise NotFoundError(f"There is no review {name}.", hint="`qa-agents review list` shows what waits.")
-            return Review.model_validate(row._mapping) if bare else _reviews(connection, [row])[0]
+            return Review.model_validate(found[0]) if bare else _reviews(connection, found)[0]
 
     def waiting(self, *, include_deferred: bool = False) -> list[Review]:
         """What waits for a person, oldest first; a deferred review appears when it is due, but not in quiet hours."""
@@ -127,14 +153,13 @@ class Inbox:
             due = [] if is_quiet(self.policy.quiet_hours, now) else [reviews.c.due_at <= now]
             query = query.where(or_(reviews.c.state == "pending", *due))
         with self._database.read() as connection:
-            return _reviews(connection, connection.execute(query).all())
+            return _reviews(connection, _records(connection, query))
 
     def of_run(self, run_id: str) -> Review | None:
         """The newest review of a run, or None."""
         query = select(reviews).where(reviews.c.run_id == run_id).order_by(reviews.c.opened_at.desc())
         with self._database.read() as connection:
-            row = connection.execute(query).first()
-            return _reviews(connection, [row])[0] if row else None
+            return next(iter(_reviews(connection, _records(connection, query.limit(1)))), None)
 
     def decide(self, decision: Decision, reviewer: Reviewer | None = None) -> Review:
         """Record one answer to exactly what was shown; the review comes back decided when the answers are enough, else waiting.
@@ -146,11 +171,14 @@ class Inbox:
         now = self._now()
         refused: QAAgentsError | None = None
         with self._database.write() as connection:
-            asked = select(reviews).where(reviews.c.review_id == decision.review_id).with_for_update()
-            row = connection.execute(asked).first()
-            if row is None:
+            self._ledger.expect(connection)
+            asked = soon(connection, _REVIEW, the_review=decision.review_id)
+            votes = [
+                Decision.model_validate(vote["body"]) for vote in ask(connection, _VOTES, the_review=decision.review_id)
+            ]
+            if not asked.records():
                 raise NotFoundError(f"There is no review {decision.review_id}.")
-            review = _reviews(connection, [row])[0]
+            review = Review.model_validate({**asked.records()[0], "votes": votes})
             try:
                 review = self._take(connection, review, decision, reviewer, now)
             except (ConflictError, NotAllowedError, UsageError) as error:
@@ -167,11 +195,11 @@ class Inbox:
         late = reviews.c.deadline <= moment  # quiet hours only put a deadline off
         query = select(reviews).where(reviews.c.state.in_(PENDING), late).order_by(reviews.c.opened_at)
         with self._database.read() as connection:
-            waiting = _reviews(connection, connection.execute(query).all())
+            waiting = _reviews(connection, _records(connection, query))
         if not any(overdue(self.policy, review, moment) for review in waiting):
             return routed
         with self._database.write() as connection:
-            for review in _reviews(connection, connection.execute(query.with_for_update()).all()):
+            for review in _reviews(connection, _records(connection, query.with_for_update())):
                 route = overdue(self.policy, review, moment)
                 if route is None:
                     continue
@@ -224,7 +252,7 @@ class Inbox:
             "body": body,
             "at": now,
         }
-        later(connection, insert(decisions).inline(), **vote)
+        later(connection, _VOTED, **vote)
         event, values = _consequence(review, decision, ruling, now)
         _change(connection, review, **values)
         told = ruling.outcome or decision
@@ -302,13 +330,17 @@ def _refusal_of(review: Review, ruling: Ruling) -> QAAgentsError:
 
 
 def _change(connection: Connection, review: Review, **values: Any) -> None:
-    later(connection, _REVIEW, the_review=review.review_id, **values)
+    later(connection, _CHANGED, the_review=review.review_id, **values)
 
 
-def _reviews(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:
+def _records(connection: Connection, query: Select[Any]) -> list[Record]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _reviews(connection: Connection, rows: Iterable[Record]) -> list[Review]:
     """Rows as reviews, each with its votes."""
     found = list(rows)
-    votes: dict[str, list[Decision]] = {row.review_id: [] for row in found}
+    votes: dict[str, list[Decision]] = {row["review_id"]: [] for row in found}
     names = list(votes)
     for start in range(0, len(names), 500):
         query = (
@@ -318,4 +350,4 @@ def _reviews(connection: Connection, rows: Iterable[Row[Any]]) -> list[Review]:
         )
         for row in connection.execute(query):
             votes[row.review_id].append(Decision.model_validate(row.body))
-    return [Review.model_validate({**row._mapping, "votes": votes[row.review_id]}) for row in found]
+    return [Review.model_validate({**row, "votes": votes[row["review_id"]]}) for row in found]

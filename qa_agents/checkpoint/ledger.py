@@ -21,8 +21,9 @@ from qa_agents.checkpoint.chain import (
     payload_digest,
 )
 from qa_agents.errors import InvalidInputError, NotFoundError, UnavailableError
-from qa_agents.storage.engine import Database, later, remember_fact, serialise
+from qa_agents.storage.engine import Database, later, remember_fact, serialise, soon
 from qa_agents.storage.erase import erasing
+from qa_agents.storage.prepared import Prepared
 from qa_agents.storage.tables import ledger, reviews, runs
 
 __all__ = [
@@ -44,6 +45,8 @@ _KEPT = ("redacted", "anchored")
 _PAGE = 500
 _NEWEST = "qa_newest_entry"
 """Where a connection keeps (transaction, seq, hash) of what was last appended through it."""
+_ASKED = "qa_asked_for_end"
+"""Where it keeps (transaction, answer) while what was last appended by anybody is asked for."""
 
 
 class Redaction(BaseModel):
@@ -77,12 +80,7 @@ class Ledger:
         report, run or review it happened to; `payload` is small JSON: ids, hashes, short text.
         """
         serialise(connection, "ledger")
-        transaction = connection.get_transaction()
-        within, seq, previous = connection.info.get(_NEWEST, (None, 0, GENESIS))
-        if within is not transaction:
-            last = connection.execute(_HEAD, execution_options={"qa_unrelated": True}).first()
-            seq, previous = (last.seq, last.hash) if last else (0, GENESIS)
-            self._anchor_flushed(connection)
+        seq, previous = self._end(connection)
         payload, salt = _storable(payload), secrets.token_hex(16)
         entry = Entry.model_construct(
             seq=seq + 1,
@@ -97,12 +95,30 @@ class Ledger:
             hash="",
         )
         entry = entry.model_copy(update={"hash": entry_hash(entry)})
-        later(connection, _APPEND, **entry.model_dump())
-        connection.info[_NEWEST] = (transaction, entry.seq, entry.hash)
+        later(connection, _APPEND, **dict(entry))
+        connection.info[_NEWEST] = (connection.get_transaction(), entry.seq, entry.hash)
         if connection.get_execution_options().get("qa_durable", True):
             self._flushed = (entry.seq, entry.hash)
         self._appended = True
         return entry
+
+    def expect(self, connection: Connection) -> None:
+        """Say in a write transaction that `append` will follow: where the chain ends is asked for with the next question."""
+        serialise(connection, "ledger")
+        end = soon(connection, _END)
+        connection.info[_ASKED] = (connection.get_transaction(), end)
+
+    def _end(self, connection: Connection) -> tuple[int, str]:
+        """Number and hash of the newest entry, as this transaction sees it."""
+        within, seq, stored_hash = connection.info.get(_NEWEST, (None, 0, GENESIS))
+        if within is not None and within is connection.get_transaction():
+            return seq, stored_hash
+        within, end = connection.info.pop(_ASKED, (None, None))
+        if end is None or within is not connection.get_transaction():
+            end = soon(connection, _END)
+        found = end.records()
+        self._anchor_flushed(connection)
+        return (found[0]["seq"], found[0]["hash"]) if found else (0, GENESIS)
 
     def anchor(self, database: Database) -> Anchor | None:
         """Write the newest entry outside, if anything was appended since; to be called when a command or a job ends.
@@ -267,8 +283,9 @@ def redact_in(
 
 
 _OLD = "Its entries are from before payloads could be erased: their hash covers the payload itself."
-_APPEND = insert(ledger)
+_APPEND = Prepared(insert(ledger))
 _HEAD = select(ledger.c.seq, ledger.c.hash).order_by(ledger.c.seq.desc()).limit(1)
+_END = Prepared(_HEAD)
 _ROWS: Select[Any] = select(
     *(column for column in ledger.c if column.name != "payload"), cast(ledger.c.payload, Text).label("payload")
 ).order_by(ledger.c.seq)

@@ -35,8 +35,11 @@ table { width: 100%; margin: .5rem 0; border-collapse: collapse; font-size: .9re
 caption { padding: .6rem 0 .2rem; font-size: 1rem; font-weight: 600; text-align: left }
 th, td { min-width: 7.2rem; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); text-align: left;
   vertical-align: top; overflow-wrap: anywhere }
+.record th, .record td { min-width: 2.8rem } .record td:nth-child(n+3) { min-width: 7.2rem }
+.record td:nth-child(5) { width: 50% }
 th { color: var(--soft); font-weight: 600 } tbody th { color: var(--ink) }
 pre, code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .82rem }
+code { overflow-wrap: anywhere }
 pre { margin: .5rem 0; padding: .75rem; border: 1px solid var(--line); border-radius: .3rem; background: var(--box);
   white-space: pre-wrap; overflow-wrap: anywhere }
 blockquote { margin: .4rem 0; padding: .1rem .8rem; border-left: .25rem solid var(--line) }

@@ -16,6 +16,11 @@ EVENTS = {
     "received": "The report came in",
     "invalid": "It was no valid report and was refused",
     "triaged": "A verdict was made",
+    "drafted": "A test plan was drafted",
+    "summarised": "A test run was summarised",
+    "model_asked": "A language model was asked",
+    "item_decided": "A person decided about one item of the plan",
+    "certified": "The quality gate was certified",
     "review_opened": "It stopped for a person",
     "voted": "A person answered; more answers are needed",
     "decided": "A person decided",
@@ -36,6 +41,9 @@ EVENTS = {
     "audited": "An automatic decision was checked afterwards",
     "stopped": "All outside effects were stopped",
     "resumed": "Outside effects were allowed again",
+    "gate_calibrated": "The gate's bound was calibrated",
+    "gate_alarm": "Reports changed so much that the gate's bound no longer holds",
+    "gate_acknowledged": "A person accepted that reports have changed",
     "redacted": "Payloads were erased",
     "anchored": "Anchors outside the database were begun",
 }
@@ -246,7 +254,8 @@ def _decided(write: Writer, story: Story) -> Iterator[Markup]:
 def _answer(write: Writer, review: Story, answer: Story) -> Markup:
     body = _dict(answer.get("body"))
     exact = body.get("digest") == review["digest"]
-    about = tag("span", "exactly what was shown", "good") if exact else write.text(f"digest {body.get('digest')}")
+    author = f"exactly what {answer['author']} put forward" if answer.get("author") else f"digest {body.get('digest')}"
+    about = tag("span", "exactly what was shown", "good") if exact else write.text(author)
     kind = {"second": "second look: ", "canary": "planted case: "}.get(str(answer.get("purpose")), "")
     auth = f", recognised by: {body['auth']}" if body.get("auth") else ""
     roles = f" ({', '.join(map(str, body['roles']))})" if body.get("roles") else ""
@@ -264,9 +273,14 @@ def _answer(write: Writer, review: Story, answer: Story) -> Markup:
             ("Until", body.get("until")),
             ("Handed to", body.get("to")),
             ("Accountable", body.get("accountable")),
-            ("Let pass", "; ".join(_named(waiver) for waiver in _dicts(body.get("waivers")))),
+            ("Let pass", write.items(map(_waiver, _dicts(body.get("waivers"))))),
         )
     )
+
+
+def _waiver(waiver: Story) -> str:
+    until = str(waiver.get("expires"))[:16].replace("T", " ")
+    return f"{waiver.get('item')}: {waiver.get('reason')} (owner {waiver.get('owner')}, until {until} UTC)"
 
 
 def _written(write: Writer, story: Story) -> Iterator[Markup]:
@@ -310,7 +324,8 @@ def _record(write: Writer, story: Story) -> Iterator[Markup]:
         )
         for entry in story["entries"]
     )
-    yield write.table("Ledger entries about this report", ("no.", "when", "what", "who", "payload", "hash"), rows)
+    table = write.table("Ledger entries about this report", ("no.", "when", "what", "who", "payload", "hash"), rows)
+    yield tag("div", table, "record")
 
 
 def _problems(write: Writer, run: Story) -> Iterator[Markup]:

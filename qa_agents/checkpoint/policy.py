@@ -224,6 +224,18 @@ def unknown_names(policy: Policy, *, rules: Iterable[str], fields: Iterable[str]
     ]
 
 
+def never_approved(policy: Policy) -> list[str]:
+    """Rules under which nobody is left to approve what one of the entitled people proposes, one sentence each."""
+    return [
+        f"Under the rule “{rule.name}” an edit or a waiver by one of the {able} who may decide could never be approved: "
+        f"it takes {rule.approvals} others."
+        for rule in policy.rule
+        if policy.reviewers and not rule.proposer_may_approve
+        for able in [len(policy.entitled(rule.roles, rule.of))]
+        if able - 1 < rule.approvals
+    ]
+
+
 def _complaint(policy: Policy, rule: Rule) -> str | None:
     """Why a rule could not be kept, or None."""
     needs_names = rule.approvals > 1 or not rule.proposer_may_approve or rule.roles or rule.of

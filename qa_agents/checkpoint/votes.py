@@ -12,6 +12,8 @@ from qa_agents.storage.canonical import digest_of
 
 COUNTED = ("approve", "edit", "ask_reporter", "sign", "answer")
 """Verdicts that something happens by: they need the quorum. A rejection ends the review; the others only move it."""
+BALLOT_SHOWN = 8
+"""So many characters of a ballot name it."""
 NO_RULE = Requirements().rule
 _HOUR = 3600
 
@@ -33,6 +35,25 @@ class Ruling(BaseModel):
     """When complete: what the graph goes on with. For an approved edit that is the edit, in its author's words."""
     approvers: tuple[str, ...] = ()
     """Whose approval of this very thing counts, this one included."""
+
+
+class Support(BaseModel):
+    """How far one thing has come that people answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    approvers: tuple[str, ...] = ()
+    """Whose approval of exactly this counts now."""
+    needed: int
+    author: str | None = None
+    """Who put it forward and does not count among those who approve it; None when everybody counts."""
+    able: tuple[str, ...] = ()
+    """Listed people whose approval could still be added; nobody where the policy lists nobody."""
+
+    @property
+    def missing(self) -> int:
+        """How many approvals it still lacks."""
+        return max(0, self.needed - len(self.approvers))
 
 
 class Reroute(BaseModel):
@@ -91,7 +112,8 @@ def may_decide(
     Approvals count per person and per exactly equal content (`ballot`): approving the original is not approving an edit.
     """
     expired = _is_expired(required, decision, opened_at, now)
-    refusal = _refusal(policy, required, reviewer, decision, assigned_to) or (
+    handed_on = _is_handed_on(votes, assigned_to)
+    refusal = _refusal(policy, required, reviewer, decision, assigned_to, handed_on=handed_on) or (
         "It was opened too long ago to be approved as it is." if expired else None
     )
     if refusal:
@@ -101,7 +123,7 @@ def may_decide(
     if decision.verdict not in COUNTED:
         return Ruling(allowed=True)
     about, me = ballot(decision), same_person(reviewer.name)
-    authors = set() if required.proposer_may_approve else _authors(about, [*votes, decision], proposer)
+    authors = _barred(required, about, [*votes, decision], proposer)
     approvers = _approvers(policy, required, about, [*votes, decision], authors)
     enough = len(approvers) >= required.approvals
     if me in authors and not _wrote(decision):
@@ -140,15 +162,44 @@ def edits_under(decision: Decision, votes: Sequence[Decision]) -> dict[str, str]
     return (proposed or decision).edits
 
 
+def put_forward(votes: Sequence[Decision], who: str) -> Decision | None:
+    """What a person last put forward and others can agree with as it is: an edit, questions, waivers, answers.
+
+    `who` is the person's name, or the first BALLOT_SHOWN characters (or more) of the ballot.
+    """
+    own = [vote for vote in reversed(votes) if has_content(vote)]
+    by_ballot = (vote for vote in own if len(who) >= BALLOT_SHOWN and ballot(vote).startswith(who))
+    by_name = (vote for vote in own if same_person(vote.reviewer) == same_person(who))
+    return next(by_ballot, None) or next(by_name, None)
+
+
+def has_content(vote: Decision) -> bool:
+    """Whether others need more than its verdict to say the same."""
+    return _wrote(vote) or bool(vote.answers)
+
+
+def support(policy: Policy, review: Review, vote: Decision) -> Support:
+    """How far what this vote is about has come, and who could bring it further."""
+    required, about = required_for(policy, review, vote), ballot(vote)
+    barred = _barred(required, about, review.votes, required.proposer)
+    approvers = _approvers(policy, required, about, review.votes, barred)
+    author = next((v.reviewer for v in review.votes if ballot(v) == about and same_person(v.reviewer) in barred), None)
+    able = [
+        name
+        for name, listed in policy.reviewers.items()
+        if name not in approvers
+        and same_person(name) not in barred
+        and (_is_entitled(required, name, {*listed.roles}) or review.assigned_to in (name, *listed.roles))
+    ]
+    return Support(approvers=tuple(approvers), needed=required.approvals, author=author, able=tuple(able))
+
+
 def progress(policy: Policy, review: Review) -> tuple[int, int]:
     """(approvals, needed) of what has come furthest among the things voted on."""
     best = 0, (review.requires or requirements(policy, review.shown, review.form, review.kind)).approvals
     for vote in _standing(review.votes).values():
-        required = required_for(policy, review, vote)
-        about = ballot(vote)
-        authors = set() if required.proposer_may_approve else _authors(about, review.votes, required.proposer)
-        count = len(_approvers(policy, required, about, review.votes, authors))
-        best = max(best, (count, required.approvals))
+        backed = support(policy, review, vote)
+        best = max(best, (len(backed.approvers), backed.needed))
     return best
 
 
@@ -209,9 +260,15 @@ def _with_edits(shown: dict[str, Any], edits: dict[str, str]) -> dict[str, Any]:
 
 
 def _refusal(
-    policy: Policy, required: Requirements, reviewer: Reviewer, decision: Decision, assigned_to: str | None
+    policy: Policy,
+    required: Requirements,
+    reviewer: Reviewer,
+    decision: Decision,
+    assigned_to: str | None,
+    *,
+    handed_on: bool,
 ) -> str | None:
-    """Why this person may not answer here, or None."""
+    """Why this person may not answer here, or None. `handed_on`: a person assigned it, not a deadline."""
     name, roles = reviewer.name, set(reviewer.roles)
     if same_person(name) != same_person(decision.reviewer):
         return f"{name} cannot decide in the name of {decision.reviewer}."
@@ -220,7 +277,7 @@ def _refusal(
     by_rule = _is_entitled(required, name, roles)
     is_assignee = assigned_to is not None and (name == assigned_to or assigned_to in roles)
     routed_by_rule = assigned_to is not None and assigned_to in (required.reroute_to, required.escalate)
-    if routed_by_rule and (by_rule or is_assignee):
+    if routed_by_rule and (is_assignee or (by_rule and not handed_on)):
         return None
     if assigned_to is not None and not is_assignee:
         return f"It is assigned to {assigned_to}."
@@ -240,6 +297,17 @@ def _is_expired(required: Requirements, decision: Decision, opened_at: float | N
     return now - opened_at > required.expires_hours * _HOUR
 
 
+def _is_handed_on(votes: Sequence[Decision], assigned_to: str | None) -> bool:
+    """Whether a person gave it to who has it now; a deadline that re-routes leaves it open to all who might decide before."""
+    last = next((vote for vote in reversed(votes) if vote.verdict != "defer"), None)
+    return last is not None and last.verdict == "delegate" and last.to == assigned_to
+
+
+def _barred(required: Requirements, about: str, votes: Sequence[Decision], proposer: str | None) -> set[str]:
+    """Who does not count among those who approve this ballot."""
+    return set() if required.proposer_may_approve else _authors(about, votes, proposer)
+
+
 def _authors(about: str, votes: Sequence[Decision], proposer: str | None) -> set[str]:
     """Who proposed what this ballot is about: who is named as proposer of the original, and who first made the edit."""
     authors = {same_person(proposer)} if proposer else set()
@@ -250,7 +318,7 @@ def _authors(about: str, votes: Sequence[Decision], proposer: str | None) -> set
 
 
 def _wrote(vote: Decision) -> bool:
-    """Whether the vote holds something of the person's own, which others may then approve."""
+    """Whether the vote changes what was shown by something of the person's own, which others must then approve."""
     return vote.verdict == "edit" or bool(vote.questions or vote.waivers)
 
 

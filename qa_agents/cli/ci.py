@@ -19,10 +19,12 @@ from qa_agents.cli.summarize import (
     write_pages,
     write_text,
 )
+from qa_agents.cli.text import one_line
 from qa_agents.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from qa_agents.results.schema import Run
+    from qa_agents.results.summary import Summary
     from qa_agents.summarizing import Summarised
 
 MAIN = "main"
@@ -45,6 +47,10 @@ def ci(
     env: Environment = "",
     run_id: RunId = "",
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 for suspected failures too.")] = False,
+    allow_partial: Annotated[
+        bool,
+        typer.Option("--allow-partial", help="Do not fail for damaged reports, nor for a run without any result."),
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write summary.json and summary.md into this folder.")
     ] = None,
@@ -64,8 +70,9 @@ def ci(
 ) -> None:
     """Keep this run, compare it with its branch, and say only what matters.
 
-    Exit 0 when nothing is newly broken, 1 when something is or a quality gate holds the run, 2 when nothing can be read, 3 when
-    something needed is unavailable. Failures that are merely suspected pass, unless --strict.
+    Exit 0 when nothing is newly broken; 1 when something is, when a quality gate holds the run, or when a report is damaged or
+    the run holds nothing at all (what is missing may have failed; --allow-partial); 2 when nothing can be read; 3 when something
+    needed is unavailable. Failures that are merely suspected pass, unless --strict.
     """
     from qa_agents import summarizing
     from qa_agents.cli.summary_view import as_json_document, show_summary
@@ -106,7 +113,18 @@ def ci(
         for path in written:
             note(f"written: {path}")
     suspected = strict and bool(done.summary.comparison.of("suspected"))
-    raise typer.Exit(1 if done.summary.has_findings or done.review_id or suspected else 0)
+    partial = done.summary.is_partial and not allow_partial
+    if partial and not as_json:
+        note(_partial(done.summary))
+    raise typer.Exit(1 if done.summary.has_findings or done.review_id or suspected or partial else 0)
+
+
+def _partial(summary: "Summary") -> str:
+    names = [file.name for file in summary.damaged]
+    if not names:
+        return "The run fails because it holds no result at all (--allow-partial lets it pass)."
+    told = one_line(", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else ""))
+    return f"The run fails because what is missing from {told} may have failed (--allow-partial lets it pass)."
 
 
 def _reports(

@@ -65,8 +65,12 @@ def index(workspace: "Workspace", vectors: bool) -> None:
             return
         for problem in workspace.memory.catch_up(show):
             note(problem)
-    if workspace.settings.learn == "auto" and workspace.standing.due:
-        with progress() as show:
+    if workspace.settings.learn != "auto":
+        return
+    with progress() as show:
+        if not workspace.standing.due:
+            workspace.follow(show)
+        else:
             for step in workspace.learn(show).steps:
                 if step.state == "failed":
                     note(f"{step.name} was not fitted: {step.says}")

@@ -53,12 +53,19 @@ def _columns(found: "Monitoring") -> Table:
 def _watched(found: "Monitoring") -> Table:
     looks = len(found.looks) - 1
     table = Table(
-        "column", "evidence", "p at every look", "change, valid at every look", "alarm", title=f"Over {looks} looks"
+        "column",
+        "evidence",
+        "p at every look",
+        "change, valid at every look",
+        "seen from",
+        "alarm",
+        title=f"Over {looks} looks",
     )
     for one in found.watched:
         alarm = "" if one.alarmed_at is None else f"since look {one.alarmed_at} ({found.looks[one.alarmed_at]})"
         change = str(one.change) if one.change else ""
-        cells = one.column, f"{one.capital:,.3g}", f"{one.p:.2g}", change, alarm
+        seen = "" if one.detectable is None else f"±{told(one.detectable)}"
+        cells = one.column, f"{one.capital:,.3g}", f"{one.p:.2g}", change, seen, alarm
         table.add_row(*(_safe(cell, 120) for cell in cells), style="bold red" if alarm else None)
     return table
 

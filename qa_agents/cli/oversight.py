@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qa_agents.cli.common import As, Json, console, open_workspace, print_json
+from qa_agents.cli.review import EDITED, pairs
 from qa_agents.cli.text import one_line
 from qa_agents.errors import UsageError
 from qa_agents.moments import moment_back
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from qa_agents.checkpoint.audits import Audits, Finding
     from qa_agents.checkpoint.oversight import SecondLooks
     from qa_agents.checkpoint.policy import Policy
+    from qa_agents.checkpoint.policy import Reviewer as Person
     from qa_agents.checkpoint.reviewers import Reviewer, Stats
     from qa_agents.wiring import Workspace
 
@@ -159,13 +161,17 @@ def second_decide(
     """Give a second answer to one review; nothing is written outside and the first decision stands."""
     from pydantic import ValidationError
 
+    from qa_agents.checkpoint.oversight import SETTLING
     from qa_agents.checkpoint.schema import Decision
 
+    if verdict not in SETTLING:
+        raise UsageError(f"{verdict} is no second answer.", hint=f"Say {', '.join(SETTLING)}.")
     with open_workspace(context) as workspace:
-        who, seconds = _who(workspace, reviewer), _seconds(workspace)
-        blind = seconds.find(name, who)
-        answer: dict[str, Any] = {"verdict": verdict, "reviewer": who, "reason_code": reason, "note": remark}
-        answer |= {"review_id": blind.review_id, "digest": blind.digest, "edits": _edits(set_ or [])}
+        by, seconds = _recognised(workspace, reviewer), _seconds(workspace)
+        blind = seconds.find(name, by.name)
+        answer: dict[str, Any] = {"verdict": verdict, "reviewer": by.name, "reason_code": reason, "note": remark}
+        answer |= {"roles": list(by.roles), "auth": by.auth}
+        answer |= {"review_id": blind.review_id, "digest": blind.digest, "edits": pairs(set_ or [], *EDITED)}
         try:
             decision = Decision.model_validate(answer)
         except ValidationError as error:
@@ -313,13 +319,6 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-def _edits(pairs: list[str]) -> dict[str, str]:
-    split = [text.partition("=") for text in pairs]
-    if any(not equals or not field.strip() or not value.strip() for field, equals, value in split):
-        raise UsageError("--set takes FIELD=VALUE.", hint="For example --set component=Payments.")
-    return {field.strip(): value.strip() for field, _, value in split}
-
-
 def _seconds(workspace: "Workspace") -> "SecondLooks":
     from qa_agents.checkpoint.oversight import SecondLooks
 
@@ -337,7 +336,11 @@ def _policy(workspace: "Workspace") -> "Policy":
 
 
 def _who(workspace: "Workspace", claimed: str | None) -> str:
+    return _recognised(workspace, claimed).name
+
+
+def _recognised(workspace: "Workspace", claimed: str | None) -> "Person":
     """The reviewer, recognised as for any decision."""
     from qa_agents.operations.deciding import recognise
 
-    return recognise(workspace, claimed, workspace.settings.reviewer_token).name
+    return recognise(workspace, claimed, workspace.settings.reviewer_token)

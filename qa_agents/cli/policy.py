@@ -23,17 +23,21 @@ def check(
     file: Annotated[Path, typer.Argument(help="A policy file (TOML).")],
     as_json: Json = False,
 ) -> None:
-    """Validate a policy and print who may decide what; exit 1 when a rule would never match."""
-    from qa_agents.checkpoint.policy import load_policy
+    """Validate a policy and print who may decide what; exit 1 when a rule would never match, or lets nobody approve a change."""
+    from qa_agents.checkpoint.policy import load_policy, never_approved
 
     policy = load_policy(file)
-    never = _never_matching(policy)
+    never, stuck = _never_matching(policy), never_approved(policy)
     if as_json:
-        print_json({**_as_json(policy), "never_matching": never})
+        print_json({**_as_json(policy), "never_matching": never, "never_approved": stuck})
     else:
         _show(policy)
     if never:
         raise FindingsError(never[0], hint="Correct the word: this rule protects nothing as it is.")
+    if stuck:
+        raise FindingsError(
+            stuck[0], hint="Name more people, want fewer approvals, or say proposer_may_approve = true."
+        )
 
 
 @app.command()

@@ -11,6 +11,7 @@ from qa_agents.errors import InvalidInputError, UsageError
 
 if TYPE_CHECKING:
     from qa_agents.llm.prompts import Prompt
+    from qa_agents.wiring import Workspace
 
 MAX_INPUT_BYTES = 1_000_000
 
@@ -38,7 +39,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
                     "own": bool(prompts.diff(use.prompt)),
                     "job": prompt.head.job,
                     "on": models.allows(name),
-                    "standing": use.standing if chosen is None else f"{'on' if chosen else 'off'}: by model.uses",
+                    "standing": _standing(workspace, name, use.standing, chosen),
                 }
             )
         foreign, available = prompts.foreign(), models.available
@@ -107,6 +108,15 @@ def diff(context: typer.Context, prompt_id: Id, as_json: Json = False) -> None:
         console().print("It is as it ships.")
     if changed:
         raise typer.Exit(1)
+
+
+def _standing(workspace: "Workspace", use: str, shipped: str, chosen: bool | None) -> str:
+    """Why a use is on or off: the settings, else the team's own outcomes, else what was measured for all."""
+    earned = workspace.witness_standing(use) if workspace.models.available else None
+    if chosen is None:
+        return earned[1] if earned else shipped
+    found = f"; by its record it would be {earned[1]}" if earned else ""
+    return f"{'on' if chosen else 'off'}: by model.uses{found}"
 
 
 def _inputs(given: list[str], prompt: "Prompt") -> dict[str, str]:

@@ -1,23 +1,39 @@
 """`qa-agents review`: what waits for a person, and the person's answers."""
 
+import contextlib
+import json
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qa_agents.cli.common import As, Json, console, open_workspace, print_json
 from qa_agents.cli.text import one_line
-from qa_agents.errors import UsageError
+from qa_agents.errors import InvalidInputError, UsageError
 from qa_agents.moments import moment_ahead
 
 if TYPE_CHECKING:
     from qa_agents.checkpoint.schema import Review
     from qa_agents.operations.deciding import Decided
+    from qa_agents.triage.schema import Triage
 
-app = typer.Typer(help="What waits at the checkpoint, and your answers.", no_args_is_help=True)
+MAX_ANSWER_BYTES = 1_000_000
+EDITED = ("--set FIELD=VALUE", "component=Payments")
+"""How values of fields are given, and an example."""
+app = typer.Typer(
+    help="What waits at the checkpoint, and your answers. An answer ends with exit 0 when the review is settled by it (or "
+    "deferred or handed on, as asked), 1 when it is recorded and still waits for another person, must be looked at again, or "
+    "something could not be written, 2 when it is refused.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(help="Review id (rv-…) or report id.")]
+ProposedBy = Annotated[
+    str | None, typer.Option("--proposed-by", help="Agree with exactly what this person put forward; `show` tells it.")
+]
 Note = Annotated[str, typer.Option("--note", help="Your own words.")]
 Reason = Annotated[
     str | None,
@@ -72,44 +88,36 @@ def list_(
 @app.command()
 def show(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Show one review whole: what was found, why, what would be written."""
+    from qa_agents.cli.review_view import show_standing
     from qa_agents.operations.deciding import reviewed
 
     with open_workspace(context) as workspace:
-        review = workspace.inbox.find(name)
+        review, policy = workspace.inbox.find(name), workspace.inbox.policy
         if review.kind == "plan":
-            from qa_agents.cli.plan_view import show_review
+            from qa_agents.cli import plan_view
             from qa_agents.planning import drafted_of
 
-            show_review(review, drafted_of(workspace, review), as_json=as_json)
-            return
-        if review.kind == "summary":
+            plan_view.show_review(review, drafted_of(workspace, review), as_json=as_json)
+        elif review.kind == "summary":
             from qa_agents.cli import summary_view
             from qa_agents.summarizing import summarised_of
 
             summary_view.show_review(review, summarised_of(workspace, review), as_json=as_json)
-            return
-        review, triage = reviewed(workspace, name)
-    if as_json:
-        print_json({"review": review.model_dump(mode="json"), "triage": triage.model_dump(mode="json")})
-        return
-    from qa_agents.cli.verdict import show_verdict
-
-    decision = review.decision
-    said = f"{decision.verdict} by {decision.reviewer}" if decision and review.state == "decided" else None
-    show_verdict(
-        triage, answered=f"{review.review_id} is {review.state}{f': {said}' if said else ''}." if said else None
-    )
-    if not said:
-        _show_requirements(review)
+        else:
+            review, triage = reviewed(workspace, name)
+            if as_json:
+                print_json({"review": review.model_dump(mode="json"), "triage": triage.model_dump(mode="json")})
+            else:
+                _show_triage(review, triage)
+    if not as_json:
+        show_standing(policy, review)
 
 
 @app.command()
 def approve(
     context: typer.Context,
     name: Name,
-    proposed_by: Annotated[
-        str | None, typer.Option("--proposed-by", help="Approve what this person put in place of the original.")
-    ] = None,
+    proposed_by: ProposedBy = None,
     reviewer: As = None,
     remark: Note = "",
     as_json: Json = False,
@@ -129,7 +137,7 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Write it with other values for some fields."""
-    edits = _pairs(set_, "--set FIELD=VALUE", "component=Payments")
+    edits = pairs(set_, *EDITED)
     _decide(context, name, reviewer, as_json, verdict="edit", edits=edits, reason_code=reason, note=remark)
 
 
@@ -199,36 +207,92 @@ def sign(
     ] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="Who owns what is waived.")] = None,
     expires: Annotated[str | None, typer.Option("--expires", help="Until when it is waived: a date or a span.")] = None,
+    proposed_by: ProposedBy = None,
     reviewer: As = None,
     remark: Note = "",
     as_json: Json = False,
 ) -> None:
-    """Sign off: take accountability for what is shown."""
-    reasons = _pairs(waive or [], "--waive ITEM=REASON", "PAY-7='fixed in the hotfix of Friday'")
+    """Sign off: take accountability for what is shown.
+
+    Where the policy wants several signatures, they are of one and the same thing: --proposed-by NAME signs with NAME's waivers.
+    """
+    if proposed_by and (waive or owner or expires):
+        raise UsageError(
+            f"--proposed-by signs with exactly the waivers of {proposed_by}.", hint="Leave out what is waived."
+        )
+    reasons = pairs(waive or [], "--waive ITEM=REASON", "PAY-7='fixed in the hotfix of Friday'")
     if reasons and (owner is None or expires is None):
         raise UsageError("A waiver needs --owner and --expires.", hint="For example --owner ada --expires 2w.")
     if not reasons and (owner is not None or expires is not None):
         raise UsageError("--owner and --expires belong to a waiver.", hint="Name what is waived: --waive ITEM=REASON.")
     until = moment_ahead(expires) if expires else None
     waivers = [{"item": item, "reason": why, "owner": owner, "expires": until} for item, why in reasons.items()]
-    _decide(context, name, reviewer, as_json, verdict="sign", accountable=accountable, waivers=waivers, note=remark)
+    said: dict[str, Any] = {"accountable": accountable, "waivers": waivers, "proposed_by": proposed_by}
+    _decide(context, name, reviewer, as_json, verdict="sign", note=remark, **said)
 
 
 @app.command()
 def answer(
     context: typer.Context,
     name: Name,
-    set_: Annotated[list[str], typer.Option("--set", help="QUESTION=ANSWER; one for each question that is shown.")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="QUESTION=ANSWER; one for each question that is shown.")
+    ] = None,
+    proposed_by: ProposedBy = None,
     reviewer: As = None,
     remark: Note = "",
     as_json: Json = False,
 ) -> None:
     """Answer the questions that others wait for."""
-    answers = _pairs(set_, "--set QUESTION=ANSWER", "Q1='Yes, for all currencies'")
-    _decide(context, name, reviewer, as_json, verdict="answer", answers=answers, note=remark)
+    if bool(set_) == bool(proposed_by):
+        raise UsageError(
+            "An answer needs --set QUESTION=ANSWER, or --proposed-by NAME to agree with NAME's.",
+            hint="Say one of them.",
+        )
+    answers = pairs(set_ or [], "--set QUESTION=ANSWER", "Q1='Yes, for all currencies'")
+    said: dict[str, Any] = {"answers": answers, "proposed_by": proposed_by}
+    _decide(context, name, reviewer, as_json, verdict="answer", note=remark, **said)
 
 
-def _pairs(texts: list[str], usage: str, example: str) -> dict[str, str]:
+@app.command()
+def respond(
+    context: typer.Context,
+    name: Name,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            allow_dash=True, help='JSON: [{"type": "accept"|"edit"|"response"|"ignore", "args": …}]; - is stdin.'
+        ),
+    ],
+    reviewer: As = None,
+    as_json: Json = False,
+) -> None:
+    """Answer in the shape of a LangGraph Agent Inbox: accept, edit, response (asks the reporter) or ignore (rejects)."""
+    from qa_agents.operations.deciding import respond as respond_
+
+    given = _json_of(file)
+    with open_workspace(context) as workspace:
+        token = workspace.settings.reviewer_token
+        result = respond_(workspace, name, given, reviewer=reviewer, token=token)
+    _tell(result, as_json=as_json)
+
+
+def _json_of(file: Path) -> object:
+    """A small JSON file, or stdin. Raises InvalidInputError."""
+    typed = str(file) == "-"
+    name = "Standard input" if typed else str(file)
+    try:
+        with contextlib.nullcontext(sys.stdin.buffer) if typed else file.open("rb") as source:
+            return json.loads(source.read(MAX_ANSWER_BYTES))
+    except OSError as error:
+        raise InvalidInputError(f"{name} cannot be read ({error.strerror}).", hint="Name a JSON file.") from None
+    except (ValueError, RecursionError):
+        raise InvalidInputError(
+            f"{name} is no JSON of an answer.", hint="See `qa-agents review respond --help`."
+        ) from None
+
+
+def pairs(texts: list[str], usage: str, example: str) -> dict[str, str]:
     """`NAME=VALUE` texts as a mapping; both sides are needed, and no name twice. `usage` is `--option NAME=VALUE`."""
     option, _, form = usage.partition(" ")
     pairs = [text.partition("=") for text in texts]
@@ -246,58 +310,28 @@ def _decide(context: typer.Context, name: str, reviewer: str | None, as_json: bo
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token
         result = decide(workspace, name, reviewer=reviewer, token=token, **answer)
+    _tell(result, as_json=as_json)
+
+
+def _tell(result: "Decided", *, as_json: bool) -> None:
+    """Print what an answer led to, and end as the help of these commands says."""
+    from qa_agents.cli.review_view import show_decided
+
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
-        _show_decided(result)
-    if result.failed or (result.review_waiting and result.kind == "triage"):
+        show_decided(result)
+    as_asked = result.settled or result.verdict in ("defer", "delegate")
+    if not as_asked or result.failed or (result.review_waiting and result.kind == "triage"):
         raise typer.Exit(1)
 
 
-def _show_decided(result: "Decided") -> None:
-    from rich.markup import escape
+def _show_triage(review: "Review", triage: "Triage") -> None:
+    from qa_agents.cli.verdict import show_verdict
 
-    out = console()
-    out.print(f"[bold]{result.review_id}[/bold] ({escape(one_line(result.report_id))}): {result.verdict}.")
-    if result.verdict == "delegate":
-        out.print(f"  it waits for {escape(one_line(result.assigned_to or ''))}")
-    elif result.approvals < result.needed and result.verdict not in ("reject", "defer"):
-        out.print(f"  {result.approvals} of {result.needed} approvals; nothing is written before the last one")
-    if result.canary:
-        out.print(f"  {escape(one_line(result.canary, limit=600))}")
-    for line in result.written:
-        out.print(f"  written: {escape(one_line(line, limit=160))}")
-    for line in result.failed:
-        out.print(f"  [bold]not written[/bold]: {escape(one_line(line, limit=200))}")
-    if result.review_waiting and result.kind != "triage":
-        out.print(f"  now waits: qa-agents review show {result.review_waiting}")
-    elif result.review_waiting:
-        out.print(f"  the issue had changed since; look again: qa-agents review show {result.review_waiting}")
-
-
-def _show_requirements(review: "Review") -> None:
-    """Who may decide, and what was said so far, with the command that seconds it."""
-    from rich.markup import escape
-
-    from qa_agents.checkpoint.votes import proposals
-
-    def safe(text: object, limit: int = 120) -> str:
-        return escape(one_line(text, limit=limit))
-
-    out, required = console(), review.requires
-    if review.assigned_to:
-        out.print(f"\nAssigned to {safe(review.assigned_to)}.")
-    if required and (required.roles or required.of or required.approvals > 1):
-        who = ", ".join([*required.roles, *required.of]) or "anybody listed"
-        out.print(f"\nThe rule “{safe(required.rule)}” wants {required.approvals} approval(s) of: {safe(who)}.")
-    for vote in review.votes:
-        edits = ", ".join(f"{field} = {value}" for field, value in vote.edits.items())
-        out.print(
-            f"  {safe(vote.reviewer)}: {vote.verdict} {safe(edits or vote.to or '')} [dim]{safe(vote.note)}[/dim]"
-        )
-    for vote in proposals(review.votes).values():
-        author = safe(vote.reviewer)
-        out.print(f"  to approve that: qa-agents review approve {review.review_id} --proposed-by {author}")
+    decision = review.decision if review.state == "decided" else None
+    said = f"{review.review_id} is decided: {decision.verdict} by {decision.reviewer}." if decision else None
+    show_verdict(triage, answered=said)
 
 
 def _due(hours: float | None) -> str:

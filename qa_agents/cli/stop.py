@@ -21,7 +21,8 @@ def stop(
     from qa_agents.operations.intervening import stop as stop_
 
     with open_workspace(context) as workspace:
-        stopping = stop_(workspace, by=reviewer, reason=reason)
+        token = workspace.settings.reviewer_token
+        stopping = stop_(workspace, by=reviewer, token=token, reason=reason)
     if as_json:
         print_json(stopping.model_dump(mode="json"))
         return

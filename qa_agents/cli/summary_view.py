@@ -72,8 +72,7 @@ def _causes(out: "Console", title: str, causes: "list[Cause]", why: "dict[str, T
         return
     out.print(f"\n[bold]{title}[/bold]")
     for cause in causes[:SHOWN]:
-        size = "1 test" if cause.size == 1 else f"{cause.size} tests"
-        out.print(f"  [bold]{cause.id}[/bold] {_safe(cause.title, 160)}  [dim]({size})[/dim]")
+        out.print(f"  [bold]{cause.id}[/bold] {_safe(cause.title, 160)}  [dim]({cause.extent})[/dim]")
         for name in cause.tests[:SHOWN_TESTS]:
             out.print(f"     {_safe(name, 100)}: {_safe(why[name].why if name in why else '', 220)}")
         if len(cause.tests) > SHOWN_TESTS:

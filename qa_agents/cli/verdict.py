@@ -60,16 +60,8 @@ def _witness(out: "Console", triage: Triage) -> None:
     if said is None:
         return
     _heading(out, f"A language model's view ({_safe(', '.join(said.models) or 'no answer', 60)}); nothing rests on it")
-    if said.summary:
-        out.print(f"  {_safe(said.summary, 500)}")
-    for one in said.opinions:
-        held = {"yes": "one fix would resolve both", "no": "another bug", "unclear": "cannot tell"}[one.same_fix]
-        out.print(f"  · {_safe(one.incident_id, 40)}: {held}  [dim]“{_safe(one.evidence.text, 120)}”[/dim]")
-    if said.hypothesis:
-        cited = ", ".join(dict.fromkeys(evidence.ref for evidence in said.hypothesis.evidence))
-        out.print(f"  {_safe(said.hypothesis.text, 600)} [dim]({_safe(cited, 100)})[/dim]")
-    for text in said.absent:
-        out.print(f"  · no answer to {_safe(text, 200)}")
+    for line in said.told():
+        out.print(f"  · {_safe(line, 600)}")
 
 
 def _questions(triage: Triage) -> list[tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 from pydantic import SecretStr
 
+from qa_agents.egress import OPENAI, open_client
 from qa_agents.errors import EmbedderError
 from qa_agents.incidents.minilm import MiniLM, Vectors, encodable, packaged_folder
 from qa_agents.incidents.schema import Report
@@ -18,6 +19,8 @@ EMBEDDED_CHARS = 2_000
 SCANNED_CHARS = 20_000
 """How much of a description is looked at: blank lines may take much of it."""
 CACHED_TEXTS = 1_024
+SECONDS = 30.0
+"""How long one answer of an embedding server may take."""
 
 
 class Embedder(Protocol):
@@ -42,8 +45,10 @@ def text_for_embedding(report: Report) -> str:
     return "\n".join([summary, *(line for line in lines if line)])[:EMBEDDED_CHARS].strip()
 
 
-def build_embedder(settings: Settings) -> Embedder | None:
+def build_embedder(settings: Settings, outgoing: Callable[[str], str] = lambda text: text) -> Embedder | None:
     """The configured embedder, remembering recent texts; None when vectors are switched off.
+
+    `outgoing` takes out of a text what may not leave this machine; it is asked only where texts do leave it.
 
     Nothing is loaded before the first text. Raises EmbedderError when it can be seen at once that it will not work.
     """
@@ -51,7 +56,7 @@ def build_embedder(settings: Settings) -> Embedder | None:
         return None
     if settings.embedder == "openai":
         return CachedEmbedder(
-            OpenAICompatible(settings.embedder_model, settings.openai_base_url, settings.openai_api_key)
+            OpenAICompatible(settings.embedder_model, settings.openai_base_url, settings.openai_api_key, outgoing)
         )
     folder = settings.embedder_dir or packaged_folder()
     return CachedEmbedder(MiniLM(folder, threads=settings.embedder_threads, checks=settings.home / "embedder.json"))
@@ -97,13 +102,19 @@ class CachedEmbedder:
 class OpenAICompatible:
     """Vectors from OpenAI or any server that speaks its /v1/embeddings."""
 
-    def __init__(self, model: str, base_url: str | None = None, api_key: SecretStr | None = None) -> None:
+    def __init__(
+        self,
+        model: str,
+        base_url: str | None = None,
+        api_key: SecretStr | None = None,
+        outgoing: Callable[[str], str] = lambda text: text,
+    ) -> None:
         if not base_url and not api_key:
             raise EmbedderError(
                 "The OpenAI embedder has neither a key nor a server.",
                 hint="Set QA_AGENTS_OPENAI_API_KEY, or QA_AGENTS_OPENAI_BASE_URL for a server of your own.",
             )
-        self._model, self._base_url = model, base_url or "https://api.openai.com/v1"
+        self._model, self._base_url, self._outgoing = model, base_url or OPENAI, outgoing
         self._api_key = api_key or SecretStr("none")
         self._dimension = 0
 
@@ -126,24 +137,28 @@ class OpenAICompatible:
         from langchain_openai import OpenAIEmbeddings
         from openai import OpenAIError
 
+        http = open_client([self._base_url], timeout=SECONDS)
         client = OpenAIEmbeddings(
             model=self._model,
             openai_api_base=self._base_url,
             openai_api_key=self._api_key,
             check_embedding_ctx_length=False,  # other servers take text, not OpenAI's token numbers
             chunk_size=256,
-            request_timeout=30,
+            request_timeout=SECONDS,
             max_retries=2,
+            http_client=http,
         )
         try:
             # An empty text is refused by some servers and gives a zero vector on others.
-            answer = client.embed_documents([encodable(text).strip() or "empty" for text in texts])
-            vectors = np.asarray(answer, np.float32)
+            sent = [encodable(self._outgoing(text)).strip() or "empty" for text in texts]
+            vectors = np.asarray(client.embed_documents(sent), np.float32)
         except (OpenAIError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
             raise EmbedderError(
                 f"The embedding server at {self._base_url} did not answer as expected ({_first_line(error)}).",
                 hint="Check QA_AGENTS_OPENAI_BASE_URL, the key and `embedder_model`, then repeat.",
             ) from None
+        finally:
+            http.close()
         return self._checked(vectors, len(texts))
 
     def _checked(self, vectors: Vectors, count: int) -> Vectors:

@@ -1,5 +1,6 @@
 """What a report and an incident are: the shapes that importers produce and the memory keeps."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
@@ -7,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 SCHEMA_VERSION = 1
 MAX_ID_CHARS = 200
+RESTRICTING = frozenset({"restricted", "security", "securitylevel"})
+NOT_RESTRICTED = frozenset({"", "no", "none", "false", "0", "n"})
 CLOCK_SKEW = timedelta(days=2)
 """How far ahead a `created` may lie (time zones, wrong clocks) before it is called a date in the future."""
 
@@ -76,6 +79,27 @@ class Report(BaseModel):
     def text(self) -> str:
         """Summary and description as one text: `summary`, newline, `description`."""
         return f"{self.summary}\n{self.description}"
+
+    @property
+    def restriction(self) -> str | None:
+        """What keeps a part of the team from it: `restricted`, or its security level; None where everybody may see it.
+
+        Read from the keys `restricted`, `security` and `security_level`, which importers keep; anything but a plain no counts.
+        """
+        found: str | None = None
+        for name, value in (self.model_extra or {}).items():
+            key = "".join(char for char in name.casefold() if char.isalnum())
+            if key not in RESTRICTING or str(value or "").strip().casefold() in NOT_RESTRICTED:
+                continue
+            level = value.get("name") if isinstance(value, dict) else value
+            if key == "restricted" or not isinstance(level, str):
+                return "restricted"
+            found = level
+        return found
+
+    def open_to(self, levels: Collection[str]) -> bool:
+        """Whether who may see these security levels, beside what everybody may see, may see it."""
+        return self.restriction is None or self.restriction in levels
 
 
 class Incident(Report):

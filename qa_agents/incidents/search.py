@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -62,9 +62,11 @@ class Memory:
         lexical: LexicalIndex,
         vectors: VectorIndex | None = None,
         embedder: Embedder | None = None,
+        withheld: Callable[[Report], bool] = lambda _: False,
     ) -> None:
+        """`withheld`: whose text the embedder may not be given; such incidents are found by their words alone."""
         self.store, self._lexical = store, lexical
-        self._vectors, self._embedder = vectors, embedder
+        self._vectors, self._embedder, self._withheld = vectors, embedder, withheld
         self._recent: OrderedDict[str, Vectors] = OrderedDict()
 
     def search(self, report: Report, *, k: int = 20, as_of: datetime | None = None) -> Retrieval:
@@ -259,6 +261,8 @@ class Memory:
             self._vectors.close()
 
     def _embedded_text(self, incident: Report) -> str:
+        if self._withheld(incident):
+            return ""
         # Boilerplate as of now: an incident's vector is made once, whatever moments are asked about later.
         return text_for_embedding(self._lexical.without_boilerplate(incident, datetime.now(UTC)))
 
@@ -268,6 +272,9 @@ class Memory:
         """The report's vector, and pk to cosine of the nearest incidents; None, with a note, when it cannot be had."""
         if self._vectors is None or self._embedder is None:
             notes.append("Vectors are switched off: only words were compared.")
+            return None, {}
+        if self._withheld(report):
+            notes.append("The report is restricted and the embedder is elsewhere: only words were compared.")
             return None, {}
         text = text_for_embedding(query) or text_for_embedding(report)
         if not text:

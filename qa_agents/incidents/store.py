@@ -212,6 +212,25 @@ class IncidentStore:
         with self._db.read() as connection:
             return [_decoded(body) for body in connection.execute(query).scalars()]
 
+    def newest_filed(self) -> datetime | None:
+        """When the newest incident that the tracker told of was filed; None without a dated one."""
+        query = select(func.max(incidents.c.created)).where(incidents.c.origin != "report")
+        with self._db.read() as connection:
+            newest = connection.execute(query).scalar()
+        return None if newest is None else datetime.fromtimestamp(newest, UTC)
+
+    def filed_between(self, since: datetime, until: datetime, limit: int) -> list[Incident]:
+        """Up to `limit` incidents that the tracker told of, filed after `since` and up to `until`, the newest first."""
+        filed = incidents.c.created
+        query = (
+            select(incidents.c.body)
+            .where(filed > since.timestamp(), filed <= until.timestamp(), incidents.c.origin != "report")
+            .order_by(incidents.c.created.desc(), incidents.c.pk.desc())
+            .limit(limit)
+        )
+        with self._db.read() as connection:
+            return [_decoded(body) for body in connection.execute(query).scalars()]
+
     def links(self) -> list[tuple[str, str]]:
         """Every duplicate link, (duplicate, target), in order; final values, whenever linked."""
         columns = (incident_links.c.incident_id, incident_links.c.target_id)

@@ -1,4 +1,4 @@
-"""What a model may add to plans and summaries: ideas and wording about numbered texts, each checked against its text.
+"""What a model may add to plans: ideas and wording about numbered texts, each checked against its text.
 
 Nothing here decides or writes. A quote that is not verbatim, a number that comes from nowhere, a link, or a text that was not
 shown drops the item; a model that is absent leaves an empty list and says why.
@@ -13,13 +13,11 @@ from pydantic import BaseModel
 from qa_agents.llm.answers import (
     Contradiction,
     Contradictions,
-    Narration,
     Requirement,
     Requirements,
     Reworded,
     Scenario,
     Scenarios,
-    Told,
     Wording,
 )
 from qa_agents.llm.checks import has_link, numbers, place_of, untraced
@@ -51,7 +49,7 @@ class Advice(Generic[Item]):
 
 
 class Adviser:
-    """Asks on behalf of one plan or run, by its id."""
+    """Asks on behalf of one plan, by its id."""
 
     def __init__(self, gateway: Gateway, prompts: Prompts, subject: str) -> None:
         self._gateway, self._prompts, self._subject = gateway, prompts, subject
@@ -96,17 +94,6 @@ class Adviser:
             )
 
         return self._asked("plan.wording", Wording, lambda said: said.cases, holds, cases=_numbered(titles))
-
-    def narration(self, findings: Sequence[str]) -> Advice[Told]:
-        """Sentences about a run, each with numbers that stand in the findings it names."""
-
-        def holds(one: Told) -> bool:
-            named = [_text(findings, number) for number in one.findings]
-            return all(named) and _traced([one.text], named)
-
-        return self._asked(
-            "results.narration", Narration, lambda said: said.sentences, holds, findings=_numbered(findings)
-        )
 
     def _asked(
         self,

@@ -82,6 +82,19 @@ class PlainSummary(_Shape):
     text: Annotated[str, Field(min_length=1, max_length=500)]
 
 
+Choice = Annotated[int, Field(ge=0, le=20)]
+"""The number of a choice in the prompt; 0 chooses none."""
+
+
+class FieldViews(_Shape):
+    """A report's component and severity as the model sees them, each with the report's own words."""
+
+    component: Choice
+    component_quote: Annotated[str, Field(max_length=300)]
+    severity: Choice
+    severity_quote: Annotated[str, Field(max_length=300)]
+
+
 class Requirement(_Shape):
     """One statement of a specification, taken apart."""
 
@@ -174,6 +187,7 @@ SHAPES: dict[str, type[BaseModel]] = {
         RootCause,
         AskedQuestions,
         PlainSummary,
+        FieldViews,
         Requirements,
         Scenarios,
         Contradictions,

@@ -46,7 +46,9 @@ class Models:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
         breaker: Breaker | None = None,
+        earned: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        """`earned` says whether a use that nobody switched was shown to help on the team's own outcomes."""
         if unknown := sorted(set(settings.uses) - set(USES)):
             raise InvalidInputError(
                 f"The setting model.uses names no use of a model: {', '.join(unknown)[:100]}.",
@@ -57,15 +59,16 @@ class Models:
         self.budget = self._line.budget
         self._abilities = Abilities(database, settings.base_url)
         self._kept = KeptAnswers(database, settings)
-        self._record, self._tracer = record, tracer or Tracer()
+        self._record, self._tracer, self._earned = record, tracer or Tracer(), earned
 
     def close(self) -> None:
         """Give the connections back."""
         self._line.endpoint.close()
 
     def allows(self, use: str) -> bool:
-        """Whether this use is switched on, by the settings or by default. KeyError for a use that does not exist."""
-        return self.settings.uses.get(use, USES[use].on)
+        """Whether this use is switched on: by the settings, else by its record, else by default. KeyError for an unknown use."""
+        chosen, by_default = self.settings.uses.get(use), USES[use].on
+        return chosen if chosen is not None else by_default or self._earned(use)
 
     def ask(
         self,

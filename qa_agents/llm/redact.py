@@ -207,6 +207,23 @@ def _is_assigned(match: re.Match[str]) -> bool:
     )
 
 
+def _is_given(match: re.Match[str]) -> bool:
+    """Whether the value of an element or an option is one, and no placeholder."""
+    return not _NO_SECRET.fullmatch(match.group(match.lastgroup or 0))
+
+
+def _is_told(match: re.Match[str]) -> bool:
+    """Whether what follows the word in prose looks like a secret: not like a word with a digit, a version or a file name."""
+    value = match.group(match.lastgroup or 0).rstrip(".!?")
+    odd = sum(map(str.isdigit, value)) >= 3 or (not value.islower() and not value.isupper()) or _ODD.search(value)
+    return bool(odd) and not (_NO_SECRET.fullmatch(value) or _CODE_PATH.match(value) or _ORDINARY.fullmatch(value))
+
+
+_ODD = re.compile(r"[!$%&?*+#@^~]")
+_ORDINARY = re.compile(
+    r"(?i)v?\d[\d.]*[a-z]{0,4}\d{0,3}|[a-z]+-?\d{1,2}|[\w-]+\.[a-z]{2,5}|\w+(?:[-_]\w+){2,}|0x[0-9a-f]+|sha-?\d+|[a-z]{2,10}-\d+"
+)
+"""Words of letters and digits that are no secret: 2fa, base64, utf-8, a file, an issue key, several-words-1."""
 _CARD_ISSUER = re.compile(
     r"(?:4\d{15}|5[1-5]\d{14}|2[2-7]\d{14}|3[47]\d{13}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35\d{14}|3(?:0[0-5]"
     r"|[68]\d)\d{11})",
@@ -224,7 +241,9 @@ _FILE_ENDINGS = frozenset(_ENDINGS.split())
 _NET_BEFORE = re.compile(
     r"(?:://|@|\b(?:ip|ipv4|host|hostname|addr|address|ping|dns|ssh|nameserver|resolver)\W{0,3})$", re.IGNORECASE
 )
-_VERSION_BEFORE = re.compile(r"(?:\b(?:version|release|sdk|build|firmware|ver|rev|v)|/)[^\n,;]{0,10}$", re.IGNORECASE)
+_VERSION_BEFORE = re.compile(
+    r"(?:\b(?:version|release|sdk|build|firmware|ver|rev|v)(?![a-z])|/)[^\n,;]{0,10}$", re.IGNORECASE
+)
 _NO_SECRET = re.compile(
     r"(?i)[*x.•#_-]{3,}|[<$%{\[].*|null|none|nil|undefined|true|false|required|optional|empty|missing|invalid"
     r"|incorrect|wrong|expired|string|text|number|value|field|redacted|masked|hidden|failed|changed?|reset|enabled"
@@ -334,6 +353,30 @@ _PATTERNS: tuple[_Pattern, ...] = (
             r"|pwd) is:? {1,3}[\"'`]?(?P<v>(?=[A-Za-z_-]{0,60}[^A-Za-z\s_-])[^\s\"'`,;]{4,80}[^\s\"'`,;.])"
         ),
         _is_assigned,
+    ),
+    _Pattern(
+        "SECRET",
+        ("pass", "pwd", "secret", "token"),
+        _p(
+            r"(?i)(?:<(?P<key>pass(?:word|wd|phrase)|pwd|(?:client)?[_-]?secret|(?:access|api|auth)?[_-]?token)>"
+            r"(?P<x>[^<>\s]{4,300})</|(?<!\S)--?(?P<name>pass(?:word|wd|phrase)?|pwd|secret|token)[ \t]{1,3}"
+            r"[\"']?(?P<o>(?!-)[^\s\"']{4,300}))"
+        ),
+        _is_given,
+    ),
+    _Pattern(
+        "SECRET",
+        ("mysql",),
+        _p(r"(?i)\bmysql\w{0,10}[ \t][^\n]{0,120}?[ \t]-p(?P<v>[^\s\"'-][^\s\"']{3,100})"),
+    ),
+    _Pattern(
+        "SECRET",
+        ("password", "passwd", "pwd", "passphrase", "key ", "token ", "secret "),
+        _p(
+            r"(?i)\b(?:pass(?:word|wd|phrase)|pwd|(?:api|access|secret|auth|license)[ _-]?(?:key|token)|client secret)"
+            r" {1,2}[\"'`]?(?P<v>(?=[^\s\"'`]{0,100}\d)(?=[^\s\"'`]{0,100}[a-z])[^\s\"'`,;:<>()\[\]{}=/\\]{8,200})"
+        ),
+        _is_told,
     ),
     _Pattern(
         "IBAN",

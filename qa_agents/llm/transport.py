@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from qa_agents.egress import permit
+from qa_agents.errors import EgressError
 from qa_agents.llm import gateway
 from qa_agents.llm.gateway import Cancelled, ModelRequestError
 from qa_agents.settings import LOCAL_HOSTS, ModelSettings
@@ -91,8 +93,6 @@ def _guarded(settings: ModelSettings, inner: "httpx.HTTPTransport") -> "httpx.Ba
     """`inner`, for the configured origin only and within the limits of the moment."""
     import httpx
 
-    allowed = httpx.URL(settings.base_url)
-
     class _Bounded(httpx.SyncByteStream):
         """The answer's bytes, as long as they come in time and are not too many."""
 
@@ -114,9 +114,10 @@ def _guarded(settings: ModelSettings, inner: "httpx.HTTPTransport") -> "httpx.Ba
 
     class _Guarded(httpx.BaseTransport):
         def handle_request(self, request: httpx.Request) -> httpx.Response:
-            url = request.url
-            if (url.scheme, url.host, url.port) != (allowed.scheme, allowed.host, allowed.port):
-                raise httpx.ConnectError("only the configured endpoint may be asked")
+            try:
+                permit(str(request.url), [settings.base_url])
+            except EgressError:
+                raise httpx.ConnectError("only the configured endpoint may be asked") from None
             limits = _LIMITS.get()
             if limits is not None:
                 left = max(limits.left, LEAST_WAIT)

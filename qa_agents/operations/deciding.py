@@ -1,22 +1,37 @@
 """What waits at the checkpoint, and a person's answer to it, whose name is recognised first."""
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
+from sqlalchemy import func, select
 
+from qa_agents.checkpoint.agent_inbox import from_agent_inbox
 from qa_agents.checkpoint.answers import unblocked
 from qa_agents.checkpoint.identity import os_login
 from qa_agents.checkpoint.policy import Reviewer, authenticate
 from qa_agents.checkpoint.schema import Decision, Review
-from qa_agents.checkpoint.votes import hours_left, progress, proposals, same_person
-from qa_agents.errors import InvalidInputError, NotFoundError
+from qa_agents.checkpoint.votes import (
+    COUNTED,
+    Support,
+    ballot,
+    hours_left,
+    progress,
+    put_forward,
+    support,
+)
+from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, UsageError
 from qa_agents.operations.handling import verdict_of
+from qa_agents.storage.tables import reviews
 from qa_agents.trackers.schema import Action, describe
 from qa_agents.triage.schema import Triage
 
 if TYPE_CHECKING:
     from qa_agents.wiring import Workspace
+
+SECONDED = {"edit": "approve", "ask_reporter": "approve", "sign": "sign", "answer": "answer"}
+"""What a person put forward, and the verdict by which others agree with exactly that."""
 
 
 class Waiting(BaseModel):
@@ -48,10 +63,16 @@ class Decided(BaseModel):
     """The new review: the next question of a plan; for a report, because the issue had changed since it was shown."""
     reviewer: str = ""
     """Who answered, as recognised."""
+    settled: bool = True
+    """Whether the review is decided now; False while it waits on, for others or for another day."""
     approvals: int = 0
     needed: int = 1
-    """Approvals of one same thing so far, and how many it takes."""
+    """Approvals so far of exactly what was answered, and how many it takes."""
+    missing: str = ""
+    """What is still missing before it is settled, and who can give it; one sentence."""
     assigned_to: str | None = None
+    until: datetime | None = None
+    """When a deferred review comes back."""
     canary: str | None = None
     """For a canary, once it is decided: that it was one, and what was wrong."""
 
@@ -86,38 +107,53 @@ def decide(
 ) -> Decided:
     """Answer a review as an authenticated person; once the answers are enough, carry them out.
 
-    `proposed_by` approves what that person put in place of the original; `recognised` is who was authenticated already.
-    Raises ConflictError when it cannot be taken any more,
-    NotAllowedError when it is not this person's to decide.
+    `proposed_by` names a person (or a ballot, see `votes.put_forward`) to agree with exactly what was put forward there: an edit
+    or questions (approve), waivers (sign), answers (answer). `recognised` is who was authenticated already. A report's id names
+    its review as long as it has one only.
+    Raises ConflictError when it cannot be taken any more, NotAllowedError when it is not this person's to decide.
     """
-    review = workspace.inbox.find(name)
+    review = _meant(workspace, name)
     by = recognised or recognise(workspace, reviewer, token)
+    if proposed_by:
+        answer |= _backing(review, proposed_by, str(answer.get("verdict")))
     if answer.get("verdict") == "answer":
         answer.setdefault("unblocks", unblocked(review.shown, answer.get("answers", {})))
     if answer.get("verdict") == "sign":
         answer["accountable"] = answer.get("accountable") or by.name
+    about = {"review_id": review.review_id, "reviewer": by.name, "digest": review.digest}
     try:
-        decision = Decision(
-            review_id=review.review_id,
-            reviewer=by.name,
-            digest=_ballot_of(review, proposed_by) if proposed_by else review.digest,
-            **answer,
-        )
+        decision = Decision.model_validate({**about, **answer})
     except ValidationError as error:
         said = error.errors()[0]
         where = ".".join(map(str, said["loc"]))
         message = said["msg"].removeprefix("Value error, ")
+        reasons = ", ".join(workspace.inbox.policy.all_reason_codes)
         raise InvalidInputError(
             f"This decision is not complete: {f'{where}: ' if where else ''}{message}.",
-            hint="`qa-agents review --help` shows the options.",
+            hint=f"Reasons are {reasons}." if "reason" in message else "`qa-agents review --help` shows the options.",
         ) from None
+    return _carry_out(workspace, review, decision, by)
+
+
+def respond(
+    workspace: "Workspace", name: str, answer: object, *, reviewer: str | None, token: SecretStr | None = None
+) -> Decided:
+    """Answer a review as `decide` does, with an answer in the Agent Inbox shape. Raises InvalidInputError for any other."""
+    review = _meant(workspace, name)
+    by = recognise(workspace, reviewer, token)
+    return _carry_out(workspace, review, from_agent_inbox(answer, review, by.name), by)
+
+
+def _carry_out(workspace: "Workspace", review: Review, decision: Decision, by: Reviewer) -> Decided:
     outcome, canaries = None, workspace.canaries
     if canaries.holds(review.review_id):
         outcome = canaries.decide(decision, by)
         decided = workspace.inbox.find(review.review_id)
     else:
         decided = workspace.desk.decide(decision, by)
-    approvals, needed = progress(workspace.inbox.policy, decided)
+    settled, counted = decided.state == "decided", decision.verdict in COUNTED
+    backed = support(workspace.inbox.policy, decided, decision) if counted else None
+    approvals, needed = (len(backed.approvers), backed.needed) if backed else progress(workspace.inbox.policy, decided)
     actions = workspace.outbox.of_run(review.run_id)
     waiting = workspace.inbox.of_run(review.run_id)
     account = workspace.received.find(review.subject_id)
@@ -131,11 +167,27 @@ def decide(
         kind=review.kind,
         review_waiting=waiting.review_id if waiting and waiting.review_id != review.review_id else None,
         reviewer=by.name,
+        settled=settled,
         approvals=approvals,
         needed=needed,
+        missing=still_missing(backed) if backed and not settled else "",
         assigned_to=decided.assigned_to,
+        until=decision.until,
         canary=str(outcome) if outcome else None,
     )
+
+
+def still_missing(backed: Support) -> str:
+    """What is missing before this is settled, and who can give it: `1 of 2 approvals; it waits for linus or grace.`"""
+    told = f"{len(backed.approvers)} of {backed.needed} approvals"
+    if backed.author:
+        told += f" ({backed.author} put it forward and is not among those who approve it)"
+    *others, last = backed.able or ("another person",)
+    who = f"{', '.join(others)} or {last}" if others else last
+    if len(backed.able) < backed.missing and backed.able:
+        return f"{told}; only {who} could add one, so it cannot be settled like this."
+    two = f"{backed.missing} of " if backed.missing > 1 else ""
+    return f"{told}; it waits for {two}{who}."
 
 
 def recognise(workspace: "Workspace", claimed: str | None, token: SecretStr | None = None) -> Reviewer:
@@ -147,15 +199,38 @@ def recognise(workspace: "Workspace", claimed: str | None, token: SecretStr | No
     return authenticate(policy, name, login=os_login(), token=token.get_secret_value() if token else None)
 
 
-def _ballot_of(review: Review, author: str) -> str:
-    """The digest of what this person proposed last in place of the original."""
-    for ballot, vote in reversed(proposals(review.votes).items()):
-        if same_person(vote.reviewer) == same_person(author):
-            return ballot
-    raise NotFoundError(
-        f"{author} proposed nothing else for {review.review_id}.",
-        hint=f"`qa-agents review show {review.review_id}` shows who proposed what.",
-    )
+def _meant(workspace: "Workspace", name: str) -> Review:
+    """The review that is answered. By a report's id only while it has one review: a later one shows something else."""
+    review = workspace.inbox.find(name)
+    if name == review.review_id:
+        return review
+    shown = select(func.count()).select_from(reviews).where(reviews.c.subject_id == review.subject_id)
+    with workspace.database.read() as connection:
+        count = connection.execute(shown).scalar() or 0
+    if count > 1:
+        raise ConflictError(
+            f"{name} was shown more than once, and what waits now differs from what was shown before.",
+            hint=f"Look again (`qa-agents review show {review.review_id}`), then answer {review.review_id}.",
+        )
+    return review
+
+
+def _backing(review: Review, who: str, verdict: str) -> dict[str, Any]:
+    """What makes an answer an approval of exactly what was put forward, by this person or under this ballot."""
+    theirs = put_forward(review.votes, who)
+    if theirs is None:
+        raise NotFoundError(
+            f"{who} proposed nothing else for {review.review_id}.",
+            hint=f"`qa-agents review show {review.review_id}` shows who proposed what.",
+        )
+    if SECONDED.get(theirs.verdict) != verdict:
+        raise UsageError(
+            f"{theirs.reviewer} put forward {theirs.verdict}, which {verdict} cannot agree with.",
+            hint=f"`qa-agents review show {review.review_id}` shows the command.",
+        )
+    if verdict == "approve":
+        return {"digest": ballot(theirs)}
+    return theirs.model_dump(include={"waivers", "answers", "unblocks"})
 
 
 def _line(action: dict[str, Any]) -> str:

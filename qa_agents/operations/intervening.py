@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from qa_agents.checkpoint.identity import os_login
+from qa_agents.errors import NotAllowedError
 from qa_agents.operations.deciding import recognise
 from qa_agents.runtime.redact import Around, Redacted, Redactor
 from qa_agents.runtime.switch import Stop, Stopping, Switch
@@ -13,9 +15,16 @@ if TYPE_CHECKING:
     from qa_agents.wiring import Workspace
 
 
-def stop(workspace: "Workspace", *, by: str | None, reason: str = "") -> Stopping:
-    """Stop every outside effect at once. Anybody who can use the workspace may: stopping is never refused."""
-    who = by or workspace.settings.default_reviewer
+def stop(workspace: "Workspace", *, by: str | None, token: SecretStr | None = None, reason: str = "") -> Stopping:
+    """Stop every outside effect at once. Anybody who can use the workspace may: stopping is never refused.
+
+    Who is not recognised is recorded as the login, with the name that was claimed.
+    """
+    try:
+        who = recognise(workspace, by, token).name
+    except NotAllowedError:
+        login = os_login() or workspace.settings.default_reviewer
+        who = f"{login} (says to be {by})" if by and by != login else login
     return Switch(workspace.database, workspace.ledger).stop(by=who, reason=reason)
 
 

@@ -11,9 +11,10 @@ _VERBS = """
     mark unmark set clear activate deactivate enable disable start stop restart run build render call request receive pay book
     refund transfer order approve reject accept decline schedule publish archive restore visit view navigate resize focus blur
     double-click right-click leave complete assign invite share copy paste print connect disconnect insert expand collapse rename
-    move link unlink expire reset use define specify
+    move link unlink expire reset use define specify omit join answer reply
+    subscribe unsubscribe follow unfollow attend pause resume retry
 """
-_DOUBLED = frozenset({"tap", "drag", "drop", "run", "stop", "set", "log", "submit", "transfer"})
+_DOUBLED = frozenset({"tap", "drag", "drop", "run", "stop", "set", "log", "submit", "transfer", "omit"})
 _LEFT = {
     "left": "leave",
     "sent": "send",
@@ -87,13 +88,14 @@ NO_DEED = re.compile(r"(?:Exercise|Look at the result|Do what is stated)\b")
 """Opens an order that says nothing: the statement gives no hint what to do."""
 _KEYS = re.compile(r"(?:on |by |via |pressing )?(?P<key>enter|return|escape|esc|tab|space|backspace)(?: key)?", re.I)
 _BLUR = re.compile(r"(?:on |by |via )?(?:blur|losing (?:the )?focus)", re.I)
+_ATTEMPT = re.compile(r"(?:an? |any |all )?(?:attempt(?:s|ing)?|trying) to (?P<deed>[a-z-]+\b.{2,})", re.I)
 _EITHER = re.compile(r"(?P<a>[a-z]{3,12})/(?P<b>[a-z]{3,14})\b", re.I)
 _CHANGES = re.compile(
     r"(?:the |an? |its |their )?[\w`' -]{2,60} (?:changes?|expires?|ends?|starts?|fails?|closes|opens|arrives|runs out)",
     re.I,
 )
 _AS_YOU_LIKE = re.compile(r", (?:preferably|ideally|for example|e\.g\.|such as|typically|usually)\b")
-_COMMANDS = frozenset({"reload", "submit", "restart", "start", "search", "upload", "save", "cancel", "confirm"})
+COMMANDS = frozenset({"reload", "submit", "restart", "start", "search", "upload", "save", "cancel", "confirm"})
 """Orders that stand by themselves."""
 
 
@@ -103,7 +105,7 @@ def as_order(condition: str, place: str = "") -> str:
     A lone verb (`when clicked`) is about `place`. What fits no pattern is brought about:
     `Bring it about that the quota runs out`.
     """
-    text = _AS_YOU_LIKE.split(bare_condition(condition), maxsplit=1)[0]
+    text = re.sub(r"^it's\b", "it is", _AS_YOU_LIKE.split(bare_condition(condition), maxsplit=1)[0], flags=re.I)
     if not text:
         return ""
     if key := _KEYS.fullmatch(text):
@@ -112,10 +114,14 @@ def as_order(condition: str, place: str = "") -> str:
         return "Move the focus elsewhere"
     if _CHANGES.fullmatch(text):
         return f"Bring it about that {text[0].lower() + text[1:] if text[1:2].islower() else text}"
+    if tried := _ATTEMPT.match(text):
+        return f"Try to {tried['deed']}"
     first, _, rest = text.partition(" ")
     if not rest and place and (base := _BASE.get(first.lower())) and base != first.lower():
         return f"{base.capitalize()} “{place}”"
-    if first.lower().endswith("ing") and (base := _BASE.get(first.lower())):
+    passive = _PASSIVE.match(_EITHER.sub(_first_of_two, text))
+    done = passive and _BASE.get(passive["verb"].lower())
+    if first.lower().endswith("ing") and (base := _BASE.get(first.lower())) and not done:
         return f"{base.capitalize()} {rest}".strip()
     if person := _PERSON.match(text):
         verb, _, tail = person["rest"].partition(" ")
@@ -125,8 +131,7 @@ def as_order(condition: str, place: str = "") -> str:
             return f"{verb.capitalize()} {tail}"
     if used := re.match(r"used (?:as|inside|within|in|for|with|together)\b[^,]{2,120}", text, re.I):
         return f"Use it{used[0][4:]}"
-    passive = _PASSIVE.match(_EITHER.sub(_first_of_two, text))
-    if passive and (base := _BASE.get(passive["verb"].lower())) and not re.search(r"\b(?:not|never|no)\b", text, re.I):
+    if passive and (base := done) and not re.search(r"\b(?:not|never|no)\b", text, re.I):
         return f"{base.capitalize()} {passive['thing']}{passive['rest']}".strip()
     if first.lower() in _BASE and _BASE[first.lower()] == first.lower() and rest:
         return f"{first.capitalize()} {rest}"
@@ -136,7 +141,7 @@ def as_order(condition: str, place: str = "") -> str:
         text,
         re.I,
     ):
-        return first.capitalize() if not rest and first.lower() in _COMMANDS else f"{UNSETTLED}{text}"
+        return first.capitalize() if not rest and first.lower() in COMMANDS else f"{UNSETTLED}{text}"
     if first.lower().endswith("ing"):
         return f"Do it by {text[0].lower() + text[1:]}"
     if _IN_AN_INPUT.search(text):
@@ -210,9 +215,19 @@ _CLAIM_OF_FORM = re.compile(
 )
 
 
+_NON = re.compile(
+    r"be (?P<a>an? )?non-(?P<what>[\w-]+(?: \w+){0,3}?)(?= (?:not|without|except|with|in|of)\b|,|$)", re.I
+)
+
+
 def broken(rule: str) -> str:
     """The order to give an input that does not hold to a rule about its form, worded from the rule itself."""
     found = _CLAIM_OF_FORM.match(re.split(r", but |(?<!`); ", flat(rule), maxsplit=1)[0].rstrip(" ."))
+    if found and (other := _NON.match(found["p"])):
+        subject = lower_first(found["s"])
+        return (
+            f"Give an input in which {subject} {'are' if subject.endswith('s') else 'is'} {other['a']}{other['what']}"
+        )
     if found is None or re.search(r"\b(?:not|no|never|without)\b", found["p"], re.I):
         return f"Give an input that breaks the rule in one place: “{cut(rule, 200)}”"
     subject, modal, rest = lower_first(found["s"]), found["m"].lower(), found["p"]

@@ -1,10 +1,13 @@
 """The words of a case: title, objective, preconditions and steps, from the requirement and the items it covers."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from qa_agents.plans import technique_text as told_of
 from qa_agents.plans.actions import as_order, broken, subject_of, where
+from qa_agents.plans.deeds import is_vague, subject_words
+from qa_agents.plans.duties import as_duty, duty_under
 from qa_agents.plans.read.parsed import word_set
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
 from qa_agents.plans.stated import stated_step
@@ -96,21 +99,46 @@ def _statement(requirement: Requirement, group: Sequence[CoverageItem], expected
         return Told(lower_first(outcome) if len(outcome) > 8 else title, preconditions, steps, rule)
     if not condition:
         breaks = group[0].rule == "constraint-broken"
-        title = f"breaking the rule “{cut(group[0].what, 60)}” is refused" if breaks else outcome
+        title = f"breaking the rule “{cut(group[0].what, 60)}” is refused" if breaks else as_duty(outcome)
         step, rule = _plain_step(requirement, group[0], outcome)
         return Told(title, where(requirement), [step], rule)
+    if duty := duty_under(requirement, condition, outcome):
+        return Told(as_duty(requirement.text), where(requirement), [duty.step], duty.rule)
+    if not _OF_READER.match(condition):
+        outcome = as_duty(outcome)
+    condition = named(condition, outcome, requirement.text)
     lead = lead_of(requirement, condition)
     trigger = bare_condition(requirement.trigger or "")
     if trigger and requirement.precondition:
         action = as_order(trigger if trigger.lower() in condition.lower() else condition, place_of(requirement))
     else:
         action = as_order(condition, place_of(requirement))
+    own = _MAIN_SUBJECT.match(flat(requirement.response or ""))
+    if action.startswith("Use it ") and own and not is_vague(own["s"]):
+        action = f"Use {subject_words(own['s'])} {action[7:]}"
     preconditions = where(requirement)
     if not trigger and requirement.precondition:
         own = sentence(bare_condition(requirement.precondition))
         preconditions = [one for one in preconditions if one != own]
     title = f"{lead} {lower_first(condition)}, {lower_first(outcome)}"
     return Told(title, preconditions, [Step(action=cut(action, 300), expected=sentence(outcome))])
+
+
+def named(condition: str, outcome: str, text: str) -> str:
+    """The condition with the subject of the main clause for its pronoun, where it follows it: `hidden when it is empty`."""
+    pronoun = _PRONOUN.match(condition)
+    subject = _MAIN_SUBJECT.match(outcome)
+    if pronoun is None or subject is None or text.find(condition) < text.find(outcome) or is_vague(subject["s"]):
+        return condition
+    verb = {"'s": " is", "’s": " is", "'re": " are", "’re": " are"}.get(pronoun["short"] or "", "")
+    return f"{subject_words(subject['s'])}{verb}{condition[pronoun.end() :]}"
+
+
+_PRONOUN = re.compile(r"(?:it|they)(?P<short>['’](?:s|re))?\b", re.I)
+_MAIN_SUBJECT = re.compile(
+    r"(?P<s>(?:the|an?|each|every|all|any|[A-Z])[^,.;:]{2,60}?) (?:must|shall|should|will|can|may|is|are|has)\b"
+)
+_OF_READER = re.compile(r"(?:you|we|using|writing)\b", re.I)
 
 
 def _is_row(requirement: Requirement) -> bool:

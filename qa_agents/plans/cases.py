@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from qa_agents.plans.budget import Budget, keep
 from qa_agents.plans.case_text import words_for
 from qa_agents.plans.concrete import why_not
-from qa_agents.plans.executions import Group, groups_of
+from qa_agents.plans.duties import BREAKS
+from qa_agents.plans.executions import Group, folded, groups_of
 from qa_agents.plans.schema import (
     Basis,
     CoverageItem,
@@ -77,11 +78,10 @@ def draft(
             left_out.append(f"{_named(requirement)}: no case, for {why}: “{cut(requirement.quote, 90)}”.")
         decided, undecided = _with_outcome([item for item in own if item not in vague], asked[requirement.id])
         kept, said = keep(requirement, risk, groups_of(requirement, decided), budget or Budget())
-        for group in kept:
-            case = _case(requirement, group, risk, asked[requirement.id], (labels or {}).get(requirement.source_id))
-            cases.setdefault(case.id, case)
-        for case in told:
-            cases.setdefault(case.id, case)
+        label = (labels or {}).get(requirement.source_id)
+        mine = [_case(requirement, group, risk, asked[requirement.id], label) for group in kept]
+        for case in [*folded(mine), *told]:
+            cases.setdefault(case.id, sealed(case, [requirement]))
         for lesson in taught[requirement.id]:
             cases.setdefault(lesson.id, sealed(lesson, [requirement]))
         left_out += [said] if said else []
@@ -171,7 +171,8 @@ def _case(
     words = words_for(requirement, group, expected)
     if words.rule and basis == "quote":
         basis, rule = "derived", words.rule
-    polarity: Polarity = "negative" if item.polarity == "negative" else _valid_polarity(group)
+    against = item.polarity == "negative" or words.rule in BREAKS
+    polarity: Polarity = "negative" if against else _valid_polarity(group)
     is_api = bool(requirement.data.get("method"))
     case = TestCase(
         id=f"TC-{digest(requirement.id, *sorted(one.id for one in group), polarity, normal(expected))}",
@@ -219,6 +220,9 @@ def _ground(item: CoverageItem, questions: Sequence[Question]) -> tuple[Basis, s
         if question is not None and question.answer is not None:
             return "derived", f"answer to {question.id}", []
         return "assumption", item.rule, [question.id] if question else []
+    open_ = [one for one in questions if one.category == "contradiction" and one.pack is None and one.answer is None]
+    if item.basis == "derived" and open_:
+        return "assumption", rule, [one.id for one in open_]
     if item.basis == "quote":
         blocking = [one for one in questions if one.pack is None and (one.category in BLOCKING or _is_about(one, item))]
         if any(one.answer is None for one in blocking):

@@ -7,7 +7,7 @@ requirement looks like coverage and checks nothing.
 import re
 from collections.abc import Sequence
 
-from qa_agents.plans.actions import NO_DEED, UNSETTLED
+from qa_agents.plans.actions import COMMANDS, NO_DEED, UNSETTLED
 from qa_agents.plans.deeds import CAN, NOTATION
 from qa_agents.plans.read.parsed import word_set
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
@@ -39,19 +39,28 @@ _FINITE = re.compile(
 )
 _ORDERS = re.compile(
     r"(?:use|include|see|look|try|add|put|set|choose|consider|follow|specify|make sure|ensure|avoid|keep|check|remember|place"
-    r"|create|run|install|copy|write|give|take|go|do|don't)\b(?! (?:is|are|must|should|will|can)\b)",
+    r"|create|run|install|copy|omit|write|give|take|go|do|don't)\b(?! (?:is|are|must|should|will|can)\b)",
     re.I,
 )
 _VERB = re.compile(
-    r"\b(?:is|are|be|been|was|has|have|had|does|do|did|must|shall|should|will|can|cannot|may|not|never|only|no"
+    r"\b(?:is|are|be|been|was|has|have|had|does|do|did|must|shall|should|will|can|cannot|may|not|never|only|no|shown"
     r"|[a-z]{2,}(?:s|ed|es))\b",
+    re.I,
+)
+_FRAGMENT = re.compile(
+    r"(?:but|or|than|of|in which|otherwise)\b|is (?:no|one way)\b|.*\b(?:is|are|as|the|of|to|than)\.?$", re.I | re.S
+)
+_POINTS_ON = re.compile(r"\bthe following(?: \w+){1,2}$", re.I)
+_BY_READER = re.compile(
+    r"\b(?:have|has) to be \w+(?: \w+)? by (?:the|an?) (?:user|author|developer|reader)\b"
+    r"|\byou can (?:find|read|learn)\b",
     re.I,
 )
 _WORD = re.compile(r"[a-z][a-z0-9_'-]+|\d+", re.I)
 _EMPTY = word_set(
-    "the a an and or of to in on at by for with from as it its their them they this that these those is are be been was has have "
-    "does do must shall should will can may not only also always which when give input look result use bring about send enter "
-    "make set show then also try exercise"
+    "the a an and or of to in on at by for with from as it its their them they this that these those is are be been was "
+    "has have does do must shall should will can may not only also always which when give input look result use uses "
+    "used using bring about send enter make set show then also try exercise "
 )
 _WHOLE_DEEDS = (
     "Give two", "Give one", "Write the input", "Send ", "Enter the values", "As ", "Work ", "Have ", "Press ", "Click ",
@@ -73,18 +82,28 @@ def why_not(requirement: Requirement, item: CoverageItem, steps: Sequence[Step])
         return None
     if NO_DEED.match(step.action):
         return "it names neither what a tester does nor with which data"
-    if step.action.startswith("Give an input that does it nevertheless") and not NOTATION.search(outcome):
+    if step.action.startswith("Give an input that does it nevertheless") and (
+        not NOTATION.search(outcome) or _ORDERS.match(outcome)
+    ):
         return "it names neither what a tester does nor with which data"
     if _is_unsettled(step.action):
         return "the condition is not one that a tester can bring about"
     seen = step.action.removeprefix("Look at ")
     if seen != step.action and (seen[0] == "“" or _POINTS_BACK.match(seen) or not _VISIBLE.search(outcome)):
         return "it names neither what a tester does nor with which data"
+    if step.action.startswith("Review ") and outcome.lower().startswith("otherwise"):
+        return "it speaks of something that only the sentences before it name"
     if step.action.startswith("Review ") and not _LITERAL.search(requirement.quote):
         return "it is a rule for whoever builds the product, and names nothing that a review could compare"
     alone = not item.parameters.get("condition")
     if alone and _POINTS_BACK.match(outcome) and not step.action.startswith(_WHOLE_DEEDS):
         return "it speaks of something that only the sentences before it name"
+    if _POINTS_ON.search(outcome.rstrip(" .:")) and not _LITERAL.search(outcome):
+        return "it speaks of something that only what follows it names"
+    if _FRAGMENT.match(step.expected) or _BY_READER.search(outcome):
+        return "its outcome is not a whole statement about the product"
+    if _is_clumsy(step.action):
+        return "the condition is not one that a tester can bring about"
     if _READER.match(outcome) and step.expected.lower().startswith(outcome[:20].lower()):
         return "it advises the reader and states nothing of the product"
     if item.parameters.get("condition") and _ORDERS.match(step.expected):
@@ -98,9 +117,25 @@ def why_not(requirement: Requirement, item: CoverageItem, steps: Sequence[Step])
     return None
 
 
+_LIKENED = re.compile(r"(?:like|unlike|similar to|as with|just as) [^,]{1,80}, ", re.I)
+
+
+def _stem(word: str) -> str:
+    return re.sub(r"(?:ed|es|s|ing|e)$", "", word.casefold())
+
+
+def _is_clumsy(action: str) -> bool:
+    """Whether a condition could only be turned round as a whole, and speaks of something that it does not name."""
+    return bool(re.match(r"Bring it about that it is not the case that (?:it|they|this|that)\b", action))
+
+
 def _is_unsettled(action: str) -> bool:
     """Whether the order names no deed and no state: `Bring it about that supported by …` lacks who or what."""
-    if action.startswith(UNSETTLED) or action.endswith(" to") or len(action.split()) < 2:
+    if (
+        action.startswith(UNSETTLED)
+        or action.endswith(" to")
+        or (len(action.split()) < 2 and action.lower() not in COMMANDS)
+    ):
         return True
     condition = action.removeprefix("Bring it about that ")
     return condition != action and not _FINITE.search(condition)
@@ -108,6 +143,7 @@ def _is_unsettled(action: str) -> bool:
 
 def _adds_nothing(step: Step) -> bool:
     """Whether every word of the outcome that means something stands in the action already."""
-    said = {word.casefold() for word in _WORD.findall(step.expected)} - _EMPTY
-    done = {word.casefold() for word in _WORD.findall(step.action)}
+    told = _LIKENED.sub("", step.expected, count=1)
+    said = {_stem(word) for word in _WORD.findall(told) if word.casefold() not in _EMPTY}
+    done = {_stem(word) for word in _WORD.findall(step.action)}
     return said <= done and not step.action.startswith(("As ", "Look for "))

@@ -19,9 +19,12 @@ NOTATION = re.compile(
 PURPOSE = re.compile(r"to (?P<why>[^,]{3,100}?),? (?=you\b)", re.I)
 _PRONOUN = re.compile(
     r"(?:it|this|that|these|those|they|there|both|all of|one|you|we|each|doing so|all you need to)$|"
-    r"(?:whether|the place|since|if|when|while|as|there|for|you|we|all you) ",
+    r"(?:whether|between|depending|however|by|with|in|on|for|from|set|the place|since|if|when|while"
+    r"|as|there|you|we|all you) ",
     re.I,
 )
+_CLAUSE = re.compile(r"\b(?:if|when|because|you|that)(?: |$)|, (?:and|but) ", re.I)
+"""What has these is no plain subject but a sentence of its own."""
 _ABLE = r"(?:may|can|(?:must|shall|should|will) be able to|(?:is|are) (?:able|allowed|permitted) to)"
 _ALLOWED = re.compile(
     rf"(?P<who>(?:(?:the|an?|any|every|each|all|some|only) )?[\w -]{{2,40}}?) (?P<able>{_ABLE})(?: (?:also|then|now|only))? "
@@ -54,6 +57,8 @@ _WORKED_OUT = re.compile(
 _TIMED = re.compile(
     r"\d|\b(?:after|until|within|for (?:a|an|one|two|at least)|days?|weeks?|months?|years?|hours?|minutes?)\b", re.I
 )
+_BUILT = re.compile(r"\bbe written (?:in|with|without)\b", re.I)
+"""A rule for whoever builds the product."""
 _GOES_OUT = "sent|delivered|mailed|dispatched|notified|pushed|forwarded|issued"
 _STAYS = "deleted|removed|purged|archived|kept|retained|erased|expired|stored"
 _MADE = (
@@ -138,6 +143,8 @@ def _need(claim: str) -> Stated | None:
 def _watched(claim: str, outcome: str) -> Stated | None:
     """What the product does by itself: something is worked out, sent, kept, deleted, made, or must not get out."""
     said = sentence(outcome)
+    if _BUILT.search(claim):
+        return None
     if out := _NEVER_OUT.match(claim):
         if is_vague(out["s"]):
             return None
@@ -178,4 +185,5 @@ def subject_words(text: str) -> str:
 
 def is_vague(text: str) -> bool:
     """Whether the subject points at something that only other sentences name."""
-    return bool(_PRONOUN.match(text.strip().lower()))
+    words = text.strip().lower()
+    return bool(_PRONOUN.match(words) or _PRONOUN.match(words.rsplit(", ", 1)[-1]) or _CLAUSE.search(words))

@@ -4,26 +4,18 @@ Requirements are aligned by content hash, then by the author's own identifier, t
 likeness anywhere. A person's edits are never overwritten: where the text moved under them, the case is marked suspect.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from qa_agents.plans.schema import Changes, CoverageItem, Requirement, RequirementChange, TestCase, TestPlan
+from qa_agents.plans.differing import LIKE_ANYWHERE, Shown, differing_values, examples_of, likeness
+from qa_agents.plans.schema import Changes, CoverageItem, Question, Requirement, RequirementChange, TestCase, TestPlan
 from qa_agents.plans.wording import flat
 
-LIKE_UNDER_HEADING, LIKE_ANYWHERE = 0.62, 0.80
-"""Share of matching text (0 to 1) from which on two requirements are versions of one."""
+LIKE_UNDER_HEADING = 0.62
+"""Share of matching text (0 to 1) from which on two requirements under one heading are versions of one."""
 MAX_COMPARED = 4_000_000
 """Pairs looked at; beyond that only those under the same heading are compared."""
-_VALUE = re.compile(r"[-+]?\d[\d.,:/_-]*\d|\d|\"[^\"\n]{1,80}\"|`[^`\n]{1,80}`|“[^”\n]{1,80}”|'[^'\s][^'\n]{0,60}'")
-_CODE = re.compile(r"`[^`\n]{1,80}`")
-_REMARK = re.compile(r"(?:^|\s)(?:#|//|--|;)(?:\s[^\"'`\n]*)?\Z")
-_QUOTED = re.compile(r"(\"[^\"\n]*\"|'[^'\n]*')")
-_AROUND_MARKS = re.compile(r"\s*([^\w\s])\s*")
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|cannot|can't|won't|mustn't|invalid|forbidden|without|neither|nor)\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -43,6 +35,7 @@ def align(before: Sequence[Requirement], found: Sequence[Requirement]) -> Alignm
     """Match two versions of the requirements, each at most once; a matched one keeps the id it had."""
     pairs = _pairs(before, found)
     old_ids = {requirement.id for requirement in before}
+    shown = Shown(examples_of(before), examples_of(found))
     renamed, changes = [], []
     for requirement in found:
         old = pairs.get(requirement.id)
@@ -52,7 +45,7 @@ def align(before: Sequence[Requirement], found: Sequence[Requirement]) -> Alignm
             renamed.append(kept)
             changes.append(RequirementChange(requirement_id=kept.id, change="added", after=kept.quote))
             continue
-        values = differing_values(old, requirement)
+        values = differing_values(old, requirement, shown)
         # The hash leaves out where links lead; a quote that is not verbatim any more has to be renewed.
         same = old.hash == requirement.hash and flat(old.quote) == flat(requirement.quote)
         kind = "unchanged" if same else "changed" if values else "reworded"
@@ -79,27 +72,6 @@ def align(before: Sequence[Requirement], found: Sequence[Requirement]) -> Alignm
     return Alignment(renamed, changes)
 
 
-def differing_values(old: Requirement, new: Requirement) -> list[str]:
-    """What a case could rest on and that differs: limits, numbers, quoted words, strength, negation, structure."""
-    found = _differing_fields(old, new)
-    before, after = (set(_VALUE.findall(one.text)) | set(_CODE.findall(one.quote)) for one in (old, new))
-    gone, come = sorted(before - after), sorted(after - before)
-    if gone or come:
-        found.append(f"{', '.join(gone) or 'nothing'} → {', '.join(come) or 'nothing'}")
-    if old.negated != new.negated or len(_NEGATION.findall(old.text)) % 2 != len(_NEGATION.findall(new.text)) % 2:
-        found.append("what was demanded is forbidden now, or the reverse")
-    if {old.modality, new.modality} & {"must"} and old.modality != new.modality:
-        found.append(f"strength: {old.modality} → {new.modality}")
-    for name in ("rules", "transitions", "permissions", "kind"):
-        mine, theirs = _structure(old, name), _structure(new, name)
-        if mine != theirs:
-            found.append(f"{name} differ")
-    found += _differing_data(old.data, new.data)
-    if not found and _words(old) != _words(new) and _likeness(old.text, new.text) < LIKE_ANYWHERE:
-        found.append("the wording differs so much that the behaviour may")
-    return found
-
-
 def carry_over(previous: TestPlan, plan: TestPlan, alignment: Alignment, accepted: Iterable[str] = ()) -> TestPlan:
     """The new plan with the cases of the one before: identical, relinked, redrafted, suspect or orphaned.
 
@@ -107,7 +79,7 @@ def carry_over(previous: TestPlan, plan: TestPlan, alignment: Alignment, accepte
     """
     kinds = {change.requirement_id: change for change in alignment.changes}
     fresh = {case.id: case for case in plan.cases}
-    slots = _slots(plan.cases, plan.items)
+    slots, moved = _slots(plan.cases, plan.items), _by_words(plan.cases, previous.cases)
     old_slots = {case.id: _slot(case, {item.id: item for item in previous.items}) for case in previous.cases}
     used: set[str] = set()
     kept: list[TestCase] = []
@@ -115,7 +87,7 @@ def carry_over(previous: TestPlan, plan: TestPlan, alignment: Alignment, accepte
     gone, known = set(accepted), {item.id for item in plan.items}
     for case in previous.cases:
         touched = [kinds[one] for one in case.requirement_ids if one in kinds and kinds[one].change != "unchanged"]
-        twin = fresh.get(case.id) or _next_in(slots, old_slots[case.id], used)
+        twin = fresh.get(case.id) or moved.get(case.id) or _next_in(slots, old_slots[case.id], used)
         if twin is not None:
             used.add(twin.id)
         fate, result = _fate(case, twin, touched)
@@ -131,9 +103,16 @@ def carry_over(previous: TestPlan, plan: TestPlan, alignment: Alignment, accepte
         requirements=[change for change in alignment.changes if change.change != "unchanged"],
         unchanged=sum(change.change == "unchanged" for change in alignment.changes),
         added=[case.id for case in added],
+        questions=[one.id for one in plan.questions if _is_new(one, kinds)],
         **{name: lists[name] for name in ("kept", "relinked", "suspect", "redrafted", "orphaned")},
     )
     return plan.model_copy(update={"cases": [*kept, *added], "changes": changes})
+
+
+def _is_new(question: Question, kinds: Mapping[str, RequirementChange]) -> bool:
+    """Whether the question is about a statement that the old text had not, or not like this."""
+    touched = [kinds[name].change for name in question.requirement_ids if name in kinds]
+    return any(change in ("added", "changed") for change in touched)
 
 
 def _fate(case: TestCase, twin: TestCase | None, touched: Sequence[RequirementChange]) -> tuple[str, TestCase | None]:
@@ -141,6 +120,8 @@ def _fate(case: TestCase, twin: TestCase | None, touched: Sequence[RequirementCh
     removed = [change for change in touched if change.change == "removed"]
     changed = [change for change in touched if change.change == "changed"]
     mine = case.origin != "drafted"
+    if twin is not None and twin.requirement_ids != case.requirement_ids:
+        return "relinked", _elsewhere(case, twin)
     if removed and len(removed) == len(case.requirement_ids):
         return "orphaned", case.model_copy(update={"suspect": f"its requirement is gone: “{_cut(removed[0].before)}”"})
     if not touched:
@@ -157,6 +138,14 @@ def _fate(case: TestCase, twin: TestCase | None, touched: Sequence[RequirementCh
     if _same_content(case, twin):
         return "relinked", case.model_copy(update={"hash": twin.hash})
     return "redrafted", twin.model_copy(update={"id": case.id, "suspect": why[:500]})
+
+
+def _elsewhere(case: TestCase, twin: TestCase) -> TestCase:
+    """The case of an example that stands beside another statement now."""
+    if case.origin == "drafted":
+        return twin.model_copy(update={"id": case.id})
+    ground = ("requirement_ids", "item_ids", "basis_quote", "hash")
+    return case.model_copy(update={name: getattr(twin, name) for name in ground})
 
 
 def _relinked(case: TestCase, twin: TestCase | None, touched: Sequence[RequirementChange]) -> TestCase:
@@ -210,79 +199,10 @@ def _likely(
         for old in free:
             if same_heading and old.heading_path[-1:] != new.heading_path[-1:]:
                 continue
-            alike = _likeness(old.text, new.text)
+            alike = likeness(old.text, new.text)
             if alike >= floor:
                 found.append((alike, new, old))
     return sorted(found, key=lambda one: (-one[0], abs(one[1].line - one[2].line), one[1].id, one[2].id))
-
-
-def _likeness(one: str, other: str) -> float:
-    from rapidfuzz import fuzz
-
-    return float(fuzz.ratio(one.casefold(), other.casefold())) / 100
-
-
-def _differing_fields(old: Requirement, new: Requirement) -> list[str]:
-    found = []
-    theirs = {field.name: field for field in new.fields}
-    for field in old.fields:
-        other = theirs.get(field.name)
-        if other is None:
-            found.append(f"{field.name} is gone")
-            continue
-        for name in type(field).model_fields:
-            was, now = getattr(field, name), getattr(other, name)
-            if name not in ("quote", "name") and was != now:
-                found.append(f"{name} of {field.name}: {_value(was)} → {_value(now)}")
-    known = {field.name for field in old.fields}
-    return found + [f"{field.name} is new" for field in new.fields if field.name not in known]
-
-
-def _differing_data(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
-    """An operation or structure that is another one, examples that show something else; their blanks and comments say nothing."""
-    rest_of_old, rest_of_new = (
-        {key: one[key] for key in one if key not in ("examples", "places")} for one in (old, new)
-    )
-    found = []
-    if rest_of_old != rest_of_new:
-        found.append("the described operation differs" if "method" in {*old, *new} else "what it describes differs")
-    if _shown(old) != _shown(new):
-        found.append("an example differs")
-    return found
-
-
-def _shown(data: Mapping[str, object]) -> set[tuple[str, str]]:
-    """The examples without blanks and comments, each with whether it is valid."""
-    examples = data.get("examples")
-    if not isinstance(examples, list):
-        return set()
-    return {
-        (_bare(str(one.get("text", ""))), str(one.get("valid"))) if isinstance(one, dict) else (str(one), "")
-        for one in examples
-    }
-
-
-def _bare(code: str) -> str:
-    lines = (_REMARK.sub("", line.strip()) for line in code.split("\n"))
-    return "\n".join(
-        "".join(
-            part if number % 2 else _AROUND_MARKS.sub(r"\1", " ".join(part.split()))
-            for number, part in enumerate(_QUOTED.split(line))
-        )
-        for line in lines
-        if line
-    )
-
-
-def _structure(requirement: Requirement, name: str) -> object:
-    value = getattr(requirement, name)
-    if not isinstance(value, list):
-        return value
-    return [part.model_dump(exclude={"quote"}) for part in value]
-
-
-def _words(requirement: Requirement) -> list[str]:
-    return re.findall(r"\w+", requirement.text.casefold())
 
 
 def _slots(cases: Sequence[TestCase], items: Sequence[CoverageItem]) -> dict[tuple[str, ...], list[TestCase]]:
@@ -291,6 +211,22 @@ def _slots(cases: Sequence[TestCase], items: Sequence[CoverageItem]) -> dict[tup
     for case in cases:
         found[_slot(case, by_id)].append(case)
     return found
+
+
+def _by_words(cases: Sequence[TestCase], before: Sequence[TestCase]) -> dict[str, TestCase]:
+    """Old case id to the one new case with its very steps, where both stand for an example: it only changed its neighbours."""
+    old, new = ({case.id for case in some} for some in (before, cases))
+    words: dict[str, list[TestCase]] = defaultdict(list)
+    for case in cases:
+        if case.technique == "syntax" and case.id not in old:
+            words[_said(case)].append(case)
+    found = {case.id: words[_said(case)] for case in before if case.technique == "syntax" and case.id not in new}
+    return {name: twins[0] for name, twins in found.items() if len(twins) == 1}
+
+
+def _said(case: TestCase) -> str:
+    """What is fed in and what comes of it; a person may have worded the deed anew."""
+    return "\x1f".join([case.polarity, *(f"{step.data}\x1e{step.expected}" for step in case.steps)])
 
 
 def _slot(case: TestCase, items: dict[str, CoverageItem]) -> tuple[str, ...]:
@@ -307,10 +243,6 @@ def _next_in(slots: dict[tuple[str, ...], list[TestCase]], slot: tuple[str, ...]
 def _same_content(one: TestCase, other: TestCase) -> bool:
     apart = {"id", "hash", "suspect", "item_ids"}
     return one.model_dump(exclude=apart) == other.model_dump(exclude=apart)
-
-
-def _value(value: object) -> str:
-    return "not stated" if value in (None, [], "") else str(value)
 
 
 def _cut(text: str) -> str:

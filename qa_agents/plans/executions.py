@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from qa_agents.plans.schema import CoverageItem, Requirement
+from qa_agents.plans.schema import CoverageItem, Requirement, TestCase
 from qa_agents.plans.techniques.api_request import request_for
 from qa_agents.plans.techniques.pairwise import combine, excluded_by_rules, factors_of
 from qa_agents.plans.wording import normal
@@ -43,8 +43,44 @@ def groups_of(requirement: Requirement, items: Sequence[CoverageItem]) -> list[G
         combined[0] = (statements[0], *combined[0])
         others = [item for item in others if item.technique != "requirement"]
     groups += _same_input(others)
+    groups = _with_row(requirement, groups)
     first = [group for group in groups if group[0].technique == "requirement"]
     return [*first, *combined, *(group for group in groups if group[0].technique != "requirement")]
+
+
+def _with_row(requirement: Requirement, groups: list[Group]) -> list[Group]:
+    """The groups, the statement of a table's row taken into the first that shows a valid value of its field."""
+    row = next((group for group in groups if len(group) == 1 and group[0].technique == "requirement"), None)
+    shown = next((group for group in groups if group is not row and group[0].polarity != "negative"), None)
+    if row is None or shown is None or not requirement.fields or " | " not in requirement.quote:
+        return groups
+    return [(*group, *row) if group is shown else group for group in groups if group is not row]
+
+
+def folded(cases: Sequence[TestCase]) -> list[TestCase]:
+    """The cases of one requirement, an accepted example taken into the case that feeds in the same and expects more of it."""
+    kept: list[TestCase] = []
+    for case in cases:
+        place = next((i for i, one in enumerate(kept) if _holds(one, case)), None)
+        if place is None:
+            kept.append(case)
+        else:
+            more = [*kept[place].item_ids, *(name for name in case.item_ids if name not in kept[place].item_ids)]
+            kept[place] = kept[place].model_copy(update={"item_ids": more})
+    return kept
+
+
+def _holds(one: TestCase, other: TestCase) -> bool:
+    """Whether the first cannot pass unless the second does."""
+    data = other.steps[0].data
+    return (
+        bool(data)
+        and other.technique == "syntax"
+        and "negative" not in (one.polarity, other.polarity)
+        and not one.question_ids
+        and len(one.steps) == len(other.steps) == 1
+        and one.steps[0].data == data
+    )
 
 
 def _same_request(requirement: Requirement, items: Sequence[CoverageItem]) -> list[Group]:

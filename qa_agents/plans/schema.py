@@ -355,6 +355,8 @@ class Changes(Part):
     added: list[str] = Field(default_factory=list)
     orphaned: list[str] = Field(default_factory=list)
     """Cases whose requirement is gone; kept until a person accepts that."""
+    questions: list[str] = Field(default_factory=list)
+    """Questions about statements that are new or changed: what the change leaves open, also where no case can be drafted."""
 
 
 class TestPlan(BaseModel):

@@ -16,12 +16,15 @@ from qa_agents.plans.deeds import (
     is_vague,
     subject_words,
 )
+from qa_agents.plans.duties import duty_of
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
 from qa_agents.plans.wording import cut, flat, lower_first, place_of, sentence
 
 EXAMPLE_CHARS = 600
 _OPENERS = re.compile(
-    r"(?:(?:also|(?:do )?note that,?|however|similarly|likewise|therefore|thus|hence|now|in fact|and|but|additionally|please"
+    r"(?:(?:(?:overall|finally|in general|generally|of course|for example|instead|in addition|furthermore|moreover|optionally"
+    r"|alternatively|again|in other words|as a result|by default|usually|normally)(?=,)"
+    r"|also|(?:do )?note(?: that)?,?|however|similarly|likewise|therefore|thus|hence|now|in fact|and|but|additionally|please"
     r"|make sure(?: that| to)?|ensure(?: that)?|remember to|be sure to)[,:]?\s+)+",
     re.I,
 )
@@ -34,6 +37,7 @@ _YOU = re.compile(
     r"(?P<deed>(?!not\b|be\b|have\b|see\b|find\b)[a-z-]+\b.*)$",
     re.I,
 )
+_BY_DOING = re.compile(r"(?P<what>[^,;:]{4,90}?) (?:simply |just )?by (?P<how>[a-z-]+ing [^;:]{3,160})$", re.I)
 _CLAIM = re.compile(
     r"(?P<s>[^.;:]{2,110}?)(?<! that)(?<! which)(?<! who) (?P<m>must|shall|should|will|can|may|cannot|can't|won't"
     r"|is|are|has|have|does|do)"
@@ -56,7 +60,8 @@ _FORM = re.compile(
     r"|(?:names?|defines?|determines?|references?) (?:the|an?|its)) .+)$"
 )
 _LETS = re.compile(
-    r"(?P<s>[^,.;:]{2,80}?) (?:(?:also )?(?:allows?|lets?|enables?) you(?: to)?|can be used to|(?:is|are) used to) (?P<deed>.+)$",
+    r"(?P<s>[^,.;:]{2,80}?)(?<! that)(?<! which) (?:(?:also )?(?:allows?|lets?|enables?) you(?: to)?"
+    r"|can be used to|(?:is|are) used to) (?P<deed>.+)$",
     re.I,
 )
 _COMES_OUT = re.compile(
@@ -91,6 +96,9 @@ _PLURAL_PRONOUN = re.compile(r"(?:they|these|those)", re.I)
 _SEPARATED = re.compile(
     r"(?:be )?(?:separated|surrounded|enclosed|joined|prefixed|delimited|terminated|followed|preceded) by\b", re.I
 )
+_MADE_OF = re.compile(
+    r"(?:an? )?(?:sequences?|lists?|series|pairs?) of\b|(?:composed|made up|made) of\b|written as\b", re.I
+)
 _PRODUCT_DUTY = re.compile(r"(?:make sure(?: that)?|ensure(?: that)?)\s+", re.I)
 _REVIEWED = re.compile(r"(?:use|follow|keep|specify|try|your app|apps?|you should)\b", re.I)
 
@@ -101,7 +109,7 @@ def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> S
     The action holds nothing but the statement's own words, turned; the data are an example of the text where it has one.
     """
     claim = _bare(requirement, outcome)
-    if done := deed_of(claim, outcome):
+    if done := deed_of(claim, outcome) or duty_of(requirement, claim, outcome):
         return done
     refused = item.polarity == "negative" and requirement.modality == "must"
     order, is_input = ("", False) if _REVIEWED.match(claim) else _order(requirement, claim)
@@ -116,7 +124,9 @@ def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> S
             order, is_input, data = f"Look at {subject_words(found['s'])}", False, ""
             outcome = flat(outcome)[is_product.end() :]
     if not data and (you := _YOU.match(claim)) and re.search(r"\b(?:can|may)\b", claim[: you.start("deed")], re.I):
-        return Stated(Step(action=cut(order, ACTION_CHARS), expected=CAN), ABLE_RULE)
+        by = _BY_DOING.match(you["deed"])
+        said = f"It comes about: {by['what']}." if by else CAN
+        return Stated(Step(action=cut(order, ACTION_CHARS), expected=said), ABLE_RULE)
     turned = is_input and " and look at " not in order and " and read " not in order
     if turned and refused:
         said, rule = f"The input is refused: {outcome}", ""
@@ -134,7 +144,9 @@ def _is_of_form(requirement: Requirement, claim: str, order: str) -> bool:
     found = _CLAIM.match(claim)
     subject = re.split(r" (?:of|over|in|for|to|from|with|between)\b", found["s"], maxsplit=1)[0] if found else claim
     return bool(NOTATION.search(subject)) and (
-        requirement.modality != "none" or bool(_FORM.match(claim)) or bool(found and _SEPARATED.match(found["p"]))
+        requirement.modality != "none"
+        or bool(_FORM.match(claim))
+        or bool(found and (_SEPARATED.match(found["p"]) or _MADE_OF.match(found["p"])))
     )
 
 
@@ -153,6 +165,9 @@ def _order(requirement: Requirement, claim: str) -> tuple[str, bool]:
         return order, False
     why = PURPOSE.match(claim)
     told = claim[why.end() :] if why else claim
+    told = re.split(r", but (?=[a-z ]+ (?:is|are|must|cannot|can|may)\b)", told, maxsplit=1)[0]
+    if (you := _YOU.match(told)) and not why and (by := _BY_DOING.match(you["deed"])):
+        return f"{as_order(by['how'])} (to {by['what']})", False
     if you := _YOU.match(told):
         deed = you["deed"][0].upper() + you["deed"][1:]
         return (f"{deed} (to {why['why']})" if why else deed), False

@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qa_agents.plans.actions import as_order, where
+from qa_agents.plans.deeds import NOTATION
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
 from qa_agents.plans.techniques.api_request import request_for
 from qa_agents.plans.techniques.equivalence import ABSENT
-from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, numbers, sentence
+from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, numbers, place_of, sentence
 
 DATA_CHARS = 1_500
 
@@ -30,6 +31,8 @@ def decision(requirement: Requirement, group: Sequence[CoverageItem], expected: 
     pairs = [f"{name} = {value}" for name, value in item.parameters.items()]
     if item.rule == "condition-not-met":
         bare = item.parameters["condition"]
+        if place_of(requirement) and expected.split(" ", 1)[0] in ("is", "are", "has", "have", "does", "do"):
+            expected = f"“{place_of(requirement)}” {expected}"
         title = f"when {lower_first(bare)}, {lower_first(expected)}"
         return Told(title, [], [Step(action=as_order(bare), expected=sentence(expected))])
     situation = item.what.split(" → ", 1)[0]
@@ -104,9 +107,12 @@ def values(requirement: Requirement, group: Sequence[CoverageItem], expected: st
     lines = [f"{name}: {'left out' if value == ABSENT else value}" for name, value in data.items()]
     names = ", ".join(data)
     trigger = as_order(requirement.trigger or "")
+    in_input = _in_input(item, data) if " | " not in requirement.quote else ""
     action = (
         f"{trigger}, with the values given"
         if trigger
+        else in_input
+        if in_input
         else f"Enter the values given for {names}"
         if names
         else f"Try: {item.what}"
@@ -116,6 +122,8 @@ def values(requirement: Requirement, group: Sequence[CoverageItem], expected: st
         action = f"Set up the situation: {item.what}" + (
             f"; then {lower_first(trigger)}" if trigger and not held else ""
         )
+        if not trigger and len(data) == 1 and _TIME.fullmatch(next(iter(data.values()))):
+            action = f"Let {next(iter(data.values()))} pass ({item.what}), and look at {next(iter(data))}"
     if item.polarity != "negative" and not item.rule.startswith(("output-", "threshold-")):
         lines.append("all other values: valid")
     flatly = item.polarity == "negative" and re.search(r"\bis refused\b(?!.*\belse\b)", expected)
@@ -135,6 +143,18 @@ def values(requirement: Requirement, group: Sequence[CoverageItem], expected: st
         where(requirement),
         [Step(action=cut(action, 300), data="\n".join(lines)[:DATA_CHARS], expected=sentence(expected))],
     )
+
+
+def _in_input(item: CoverageItem, data: Mapping[str, str]) -> str:
+    """The order where what has the value is part of an input, as keys and strings are, and no field; else empty."""
+    names = list(data)
+    if len(names) != 1 or not NOTATION.search(names[0]) or item.rule not in _OF_INPUT:
+        return ""
+    return f"Give an input in which {names[0]} {'are' if names[0].endswith('s') else 'is'} as given"
+
+
+_TIME = re.compile(r"\d+(?:[.,]\d+)? ?(?:ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?|weeks?|months?|years?)", re.I)
+_OF_INPUT = frozenset({"listed-value", "unlisted-value", "matches-pattern", "breaks-pattern"})
 
 
 def situation(requirement: Requirement, group: Sequence[CoverageItem], expected: str) -> Told:

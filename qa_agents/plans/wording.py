@@ -108,6 +108,7 @@ _NEGATIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(is|are|has|have|does|do|was|were|can|could) not\b", r"\1"),
         (r"\b(?:cannot|can't)\b", "can"),
         (r"\bthere (is|are)\b", r"there \1 no"),
+        (r"\b(must|should|shall|will) (?!be\b)(?=[a-z])", r"\1 not "),
         (r"^(?P<s>.{2,80}?(?:s|\band .{2,40}?)) (?:must|should|shall|will) be\b", r"\g<s> are not"),
         (r"\b(?:must|should|shall|will) be\b", "is not"),
         (r"\b(is|are|was|were)\b", r"\1 not"),
@@ -120,6 +121,21 @@ _NEGATIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 def opposite(text: str) -> str:
     """The negation of a plain clause: `there are no rows` gives `there are rows`; in doubt, `it is not the case that …`."""
     plain = flat(text).rstrip(" .;,")
+    spoken: list[str] = []
+
+    def _kept(match: re.Match[str]) -> str:
+        spoken.append(match[0])
+        return f"\x00{len(spoken) - 1}\x00"
+
+    turned = _turned(_SPOKEN.sub(_kept, plain))
+    return re.sub("\x00(\\d+)\x00", lambda match: spoken[int(match[1])], turned)
+
+
+_SPOKEN = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`")
+"""Words that the product shows: what they say is not what the clause says."""
+
+
+def _turned(plain: str) -> str:
     if re.search(r"\b(?:must|should|shall|will|may) (?:not|never|only)\b|\bunless\b|\bor\b|, and\b", plain, re.I):
         return f"it is not the case that {lower_first(plain)}"
     for pattern, replacement in _NEGATIONS:

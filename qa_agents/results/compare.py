@@ -271,6 +271,11 @@ class _Judging:
                 return "It failed, and there is no earlier run to compare with."
             case "still":
                 return f"It was broken in the baseline already: it failed {times}."
+            case "flaky" if not rate.red:
+                return (
+                    f"It failed {times}, and not before. {_rate_words(rate)} By what the failure says, and by what became of "
+                    "such failures here, it flakes."
+                )
             case "flaky":
                 return f"It failed {times}, as it does from time to time. {_rate_words(rate)}"
             case "suspected" if turned and not rate.red:
@@ -285,7 +290,7 @@ class _Judging:
                     f"{evidence.first_passed} were gone within {STAYED - 1} runs. A second run decides."
                 )
             case "suspected":
-                return f"It failed {times}; {_rate_words(rate)} A further run decides."
+                return f"It failed {times}. {_rate_words(rate)} A further run decides."
             case _:
                 known = f"in {seen} runs" if seen > 1 else "in its first run"
                 return f"It failed {times if streak > 1 else f'for the first time {known}'}. {_rate_words(rate)}"

@@ -136,7 +136,7 @@ def _filtered(segments: tuple[_Segment, ...], priors: Priors) -> tuple[tuple[tup
         for (start, kind), value in logs.items():
             reds, greens = counts[0] - since[start][0], counts[1] - since[start][1]
             a, b = betas[kind][0] + reds, betas[kind][1] + greens
-            logs[start, kind] = value + _together(a, b, length if is_red else 0, 0 if is_red else length)
+            logs[start, kind] = value + (_in_a_row(a, b, length) if is_red else _in_a_row(b, a, length))
         counts[0 if is_red else 1] += length
         top = max(logs.values())
         total = sum(exp(value - top) for value in logs.values())
@@ -145,9 +145,11 @@ def _filtered(segments: tuple[_Segment, ...], priors: Priors) -> tuple[tuple[tup
     return tuple((key, exp(value)) for key, value in logs.items())
 
 
-def _together(a: float, b: float, reds: int, greens: int) -> float:
-    """Log probability of so many reds or greens in a row under Beta(a, b)."""
-    return lgamma(a + reds) - lgamma(a) + lgamma(b + greens) - lgamma(b) + lgamma(a + b) - lgamma(a + b + reds + greens)
+def _in_a_row(a: float, b: float, length: int) -> float:
+    """Log probability of so many outcomes in a row of the kind that `a` counts, under Beta(a, b)."""
+    if length == 1:
+        return log(a / (a + b))
+    return lgamma(a + length) - lgamma(a) + lgamma(a + b) - lgamma(a + b + length)
 
 
 @lru_cache(maxsize=20_000)

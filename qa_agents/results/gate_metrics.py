@@ -8,10 +8,14 @@ open_criticals                                  open incidents of the highest se
 score:NAME, accuracy                            mean of a score of AI outputs; accuracy is label = expected
 latency_p50, _p90, _p95, _p99                   percentiles in milliseconds
 fairness_gap:SCORE:ATTRIBUTE                    the largest distance of a group's mean to that of all others
+drifted_columns                                 columns of AI outputs that differ from the baseline's, as `monitor` finds them
+score_drop:NAME                                 the baseline's mean of a score minus this run's, case by case for the same cases
+
+Drift needs a baseline and MIN_OUTPUTS outputs on both sides; with less it was not measured, and the promise stays undecided.
 """
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -49,6 +53,8 @@ class Facts:
     """(proven, all) of a plan."""
     open_criticals: tuple[int, int] | None = None
     """(open incidents of the highest severity, all incidents in memory)."""
+    before: Run | None = None
+    """The baseline, whole; None where there is none or it is not kept any more."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +76,22 @@ def measure(facts: Facts, gate: "Gate") -> Measurement:
         return _score(facts, gate, ":".join(parts))
     if name == "fairness_gap":
         return _fairness(facts, gate, *parts)
+    if name == "score_drop":
+        return _score_drop(facts, gate, ":".join(parts))
     return KNOWN[name](facts, gate)
 
 
 def complaint(metric: str) -> str | None:
     """Why this names no metric, with the nearest that does; None when it does."""
     name, *parts = metric.split(":")
-    if name == "score":
-        return None if parts and all(parts) else "score needs the name of a score: score:helpful"
+    if name in ("score", "score_drop"):
+        return None if parts and all(parts) else f"{name} needs the name of a score: {name}:helpful"
     if name == "fairness_gap":
         good = len(parts) == 2 and all(parts)
         return None if good else "fairness_gap needs a score and an attribute: fairness_gap:accuracy:language"
     if name in KNOWN and not parts:
         return None
-    near = difflib.get_close_matches(name, [*KNOWN, "score", "fairness_gap"], n=1)
+    near = difflib.get_close_matches(name, [*KNOWN, "score", "score_drop", "fairness_gap"], n=1)
     return f"{metric[:80]} is no known metric{f' (did you mean {near[0]}?)' if near else ''}"
 
 
@@ -213,6 +221,66 @@ def _fairness(facts: Facts, gate: "Gate", score: str, attribute: str) -> Measure
     return Measurement(estimate, source=f"{attribute} {worst} against all others")
 
 
+def _drifted(facts: Facts, gate: "Gate") -> Measurement:
+    from qa_agents.results.monitor.columns import same_cases
+    from qa_agents.results.monitor.monitoring import compare_columns, testable
+
+    now, before = _sides(facts, gate)
+    if missing := _too_few(facts, now, before):
+        return Measurement(None, missing=missing)
+    found = [one for one in compare_columns(testable(now, before), same_cases(now, before)) if one.p is not None]
+    if not found:
+        return Measurement(None, missing="The two runs have no column in common that could be tested.")
+    names = [one.column for one in found if one.drifted]
+    told = f" ({', '.join(names[:8])}{' …' if len(names) > 8 else ''})" if names else ""
+    return Measurement(counted(len(names), len(found)), source=f"columns of outputs that differ{told}{_against(facts)}")
+
+
+def _score_drop(facts: Facts, gate: "Gate", name: str) -> Measurement:
+    """The bounds are one-sided at the gate's confidence. A score that is better when low drops when it becomes better."""
+    import numpy as np
+
+    from qa_agents.results.monitor.change import difference
+    from qa_agents.results.monitor.columns import same_cases
+
+    now, before = ([one for one in side if score_of(one, name) is not None] for side in _sides(facts, gate))
+    if missing := _too_few(facts, now, before):
+        return Measurement(None, missing=missing)
+    paired = same_cases(now, before)
+    there = {one.case_id: one for one in before}
+    sides = (
+        ([there[one.case_id] for one in now if one.case_id in there], [one for one in now if one.case_id in there])
+        if paired
+        else (before, now)
+    )
+    values = [np.array([score_of(one, name) for one in side], np.float64) for side in sides]
+    found = difference(*values, paired=paired, confidence=2 * gate.confidence - 1)
+    n = min(len(side) for side in values)
+    estimate = Estimate(value=found.value, low=found.low, high=found.high, n=n, method=found.test)
+    return Measurement(
+        estimate, source=f"{n} {'cases in both' if paired else 'outputs at least a side'}{_against(facts)}"
+    )
+
+
+def _sides(facts: Facts, gate: "Gate") -> tuple[list[ScoredOutput], list[ScoredOutput]]:
+    return outputs_in(facts.run, gate.scope), outputs_in(facts.before, gate.scope) if facts.before else []
+
+
+def _too_few(facts: Facts, now: Sequence[ScoredOutput], before: Sequence[ScoredOutput]) -> str:
+    """Why drift cannot be measured; "" where it can."""
+    from qa_agents.results.monitor.monitoring import MIN_OUTPUTS
+
+    if facts.before is None:
+        return "The run was compared with no baseline."
+    fewest = min(len(now), len(before))
+    where = "this run" if len(now) == fewest else "the baseline"
+    return f"Drift takes {MIN_OUTPUTS} outputs a side, and {where} has {fewest}." if fewest < MIN_OUTPUTS else ""
+
+
+def _against(facts: Facts) -> str:
+    return f", against {facts.before.info.run_id}" if facts.before else ""
+
+
 def _nothing(what: str, gate: "Gate") -> str:
     return f"There is no {what}{f' in scope ({gate.scope})' if str(gate.scope) else ' in the run'}."
 
@@ -239,6 +307,7 @@ KNOWN: dict[str, Metric] = {
     "requirement_coverage": _requirements,
     "open_criticals": _criticals,
     "accuracy": _accuracy,
+    "drifted_columns": _drifted,
     "latency_p50": _latency(0.50),
     "latency_p90": _latency(0.90),
     "latency_p95": _latency(0.95),

@@ -126,10 +126,10 @@ def history_before(
     heads.reverse()
     if baseline is not None and baseline not in {head.info.run_id for head in heads}:
         heads.append(store.head(baseline))
-    builder = _Builder(len(heads) + 1)
+    builder = _Builder(len(heads) + 1, max((head.tests for head in heads), default=0) + len(current.results))
     rows = np.zeros(0, np.int64)  # store key -> row, grown as needed; -1 where not met
     for column, head in enumerate(heads):
-        columns = store.columns(head.info.run_id)
+        columns, failures = store.outline(head.info.run_id)
         if len(columns):
             rows = _grown(rows, int(columns.tests.max()))
             unmet = np.unique(columns.tests[rows[columns.tests] < 0])
@@ -138,10 +138,9 @@ def history_before(
                 for key in unmet.tolist():
                     rows[key] = builder.row(names[key].test_id)
             builder.put_columns(rows[columns.tests], column, columns.outcomes, columns.inconsistent, columns.seconds)
-            if columns.red.any():
-                for result in store.failures(head.info.run_id):
-                    if (said := signature_of(result)) is not NOTHING:
-                        builder.signatures.setdefault((builder.row(result.test_id), column), said)
+            for result in failures:
+                if (said := signature_of(result)) is not NOTHING:
+                    builder.signatures.setdefault((builder.row(result.test_id), column), said)
         tell("reading earlier runs", column + 1, len(heads))
     last = len(heads)
     for result in current.results:
@@ -153,34 +152,36 @@ def history_before(
 
 
 class _Builder:
-    """Grows the matrices row by row. A test that stands in a run twice is red if either is, and mixed if they differ."""
+    """Fills the matrices. A test that stands in a run twice is red if either is, and mixed if they differ.
 
-    def __init__(self, runs: int) -> None:
-        self._runs = runs
+    They are kept by run, so that what is written of one run lies together, and turned when done.
+    """
+
+    def __init__(self, runs: int, tests: int = 1024) -> None:
         self._rows: dict[str, int] = {}
-        self._codes = np.full((1024, runs), ABSENT, np.uint8)
-        self._mixed = np.zeros((1024, runs), np.bool_)
-        self._seconds = np.full((1024, runs), np.nan, np.float32)
+        self._codes = np.full((runs, tests), ABSENT, np.uint8)
+        self._mixed = np.zeros((runs, tests), np.bool_)
+        self._seconds = np.full((runs, tests), np.nan, np.float32)
         self.signatures: dict[tuple[int, int], Signature] = {}
 
     def row(self, test_id: str) -> int:
         row = self._rows.setdefault(test_id, len(self._rows))
-        if row >= len(self._codes):
-            self._codes = _doubled(self._codes, ABSENT)
-            self._mixed = _doubled(self._mixed, False)
-            self._seconds = _doubled(self._seconds, np.nan)
+        if row >= self._codes.shape[1]:
+            self._codes = _widened(self._codes, ABSENT)
+            self._mixed = _widened(self._mixed, False)
+            self._seconds = _widened(self._seconds, np.nan)
         return row
 
     def put(self, row: int, column: int, code: int, mixed: bool, seconds: float | None) -> None:
-        known = int(self._codes[row, column])
+        known = int(self._codes[column, row])
         if known != ABSENT and known != code:
             if PASSED in (known, code) and (known in (FAILED, ERROR) or code in (FAILED, ERROR)):
-                self._mixed[row, column] = True
+                self._mixed[column, row] = True
             code = max((known, code), key=_WEIGHT.index)
-        self._codes[row, column] = code
-        self._mixed[row, column] |= mixed
-        if seconds is not None and np.isnan(self._seconds[row, column]):
-            self._seconds[row, column] = seconds
+        self._codes[column, row] = code
+        self._mixed[column, row] |= mixed
+        if seconds is not None and np.isnan(self._seconds[column, row]):
+            self._seconds[column, row] = seconds
 
     def put_columns(
         self,
@@ -190,30 +191,27 @@ class _Builder:
         mixed: NDArray[np.bool_],
         seconds: NDArray[np.float64],
     ) -> None:
-        unique, counts = np.unique(rows, return_counts=True)
-        if unique.size == rows.size:
-            self._codes[rows, column], self._mixed[rows, column] = codes, mixed
-            self._seconds[rows, column] = seconds
-            return
-        twice = np.isin(rows, unique[counts > 1])
-        self.put_columns(rows[~twice], column, codes[~twice], mixed[~twice], seconds[~twice])
+        twice = np.bincount(rows)[rows] > 1
+        once = ~twice
+        self._codes[column, rows[once]], self._mixed[column, rows[once]] = codes[once], mixed[once]
+        self._seconds[column, rows[once]] = seconds[once]
         for place in np.flatnonzero(twice).tolist():
             known = float(seconds[place])
             self.put(int(rows[place]), column, int(codes[place]), bool(mixed[place]), None if known != known else known)
 
     def done(self, runs: Iterable[RunInfo]) -> History:
         n = len(self._rows)
-        return History(
-            tuple(self._rows), tuple(runs), self._codes[:n], self._mixed[:n], self._seconds[:n], self.signatures
-        )
+        codes, mixed, seconds = self._codes[:, :n].T, self._mixed[:, :n].T, self._seconds[:, :n].T
+        return History(tuple(self._rows), tuple(runs), codes, mixed, seconds, self.signatures)
 
 
 _WEIGHT = [SKIPPED, PASSED, FAILED, ERROR]
 """Which outcome counts where a test stands in a run more than once: the later in this list."""
 
 
-def _doubled(matrix: NDArray, fill: object) -> NDArray:  # type: ignore[type-arg]
-    return np.vstack([matrix, np.full(matrix.shape, fill, matrix.dtype)])
+def _widened(matrix: NDArray, fill: object) -> NDArray:  # type: ignore[type-arg]
+    more = np.full((matrix.shape[0], max(1024, matrix.shape[1])), fill, matrix.dtype)
+    return np.concatenate([matrix, more], axis=1)
 
 
 def _grown(rows: NDArray[np.int64], key: int) -> NDArray[np.int64]:

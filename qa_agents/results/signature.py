@@ -61,6 +61,11 @@ _FRAMES: tuple[re.Pattern[str], ...] = tuple(
     )
 )
 
+_CAUSED = re.compile(r"^\s*(?:Caused by:|\[cause\]:) ", re.MULTILINE)
+_CHAINED = re.compile(
+    r"^(?:The above exception was the direct cause of|During handling of the above exception)", re.MULTILINE
+)
+
 
 class Frame(NamedTuple):
     """One place of a stack trace."""
@@ -78,6 +83,15 @@ class Signature(NamedTuple):
     """Exception or assertion type, "" where the text names none."""
     text: str
     """The normalised words, at most CHARS characters; "" when the failure says nothing."""
+
+
+class Origin(NamedTuple):
+    """Where a failure comes from: the exception at the bottom of its chain, and the place that raised it."""
+
+    type: str
+    text: str
+    """Its normalised words, without the type."""
+    frame: Frame | None
 
 
 NOTHING = Signature("", "", "")
@@ -129,6 +143,25 @@ def frames(details: str) -> list[Frame]:
         for match in pattern.finditer(text)
     )
     return list(dict.fromkeys(Frame(file, line) for _, file, line in found))[:FRAMES]
+
+
+def origin(details: str) -> Origin:
+    """The innermost exception of a trace and its innermost place; of chained exceptions, the one that began it.
+
+    Java and JavaScript name it last and its place first, Python names it first and its place last. Places within Java's own
+    modules (`java.base/…`) are passed over: what is telling is who called them.
+    """
+    text = details[-TRACE_CHARS:]
+    if found := list(_CAUSED.finditer(text)):
+        text = text[found[-1].end() :]
+        said = text.split("\n", 1)[0].strip()
+    else:
+        text = _CHAINED.split(text, maxsplit=1)[0]
+        said = _telling(text)
+    places = frames(text)
+    place = (places[0] if _FRAMES[1].search(text) else places[-1]) if places else None
+    own = said[match.end() :].lstrip(": ") if (match := _TYPE.match(said)) else said
+    return Origin(_type(said), normalise(own), place)
 
 
 def _type(said: str) -> str:

@@ -174,6 +174,7 @@ class SummarySteps:
             compared=as_compared(summary.comparison),
             requirements=(summary.proof.proven, summary.proof.planned) if summary.proof.planned else None,
             open_criticals=self._parts.criticals(),
+            before=self._parts.run(summary.baseline.run_id) if summary.baseline and summary.outputs else None,
         )
         judged = []
         for gate in file.gate:

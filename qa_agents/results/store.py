@@ -5,7 +5,6 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -51,6 +50,8 @@ class StoredRun(BaseModel):
     outputs: int
     is_green: bool
     """It has results, and none of them failed or broke."""
+    is_whole: bool = True
+    """Nothing that should have been read was damaged or cut off, and it holds something."""
     pinned: str = ""
     """Why it must not be pruned; "" where it may."""
 
@@ -84,12 +85,12 @@ class TestName(NamedTuple):
         return f"{self.suite}::{self.name}" if self.suite else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
-    """One earlier run and its results as columns."""
+class Outline(NamedTuple):
+    """What is needed of an earlier run to judge a later one."""
 
-    run: StoredRun
     columns: Columns
+    failures: tuple[TestResult, ...]
+    """The failed and broken results in the run's order, with what they say."""
 
 
 class RunStore:
@@ -201,38 +202,8 @@ class RunStore:
         found = self.find(branch=branch, environment=environment, before=before, green=True, limit=1)
         return found[0] if found else None
 
-    def history(
-        self,
-        *,
-        branch: str | None = None,
-        commit: str | None = None,
-        environment: str | None = None,
-        before: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[Past]:
-        """Earlier runs with their results as columns, newest first, one at a time; filters as in `find`.
-
-        One run of 50,000 tests takes about 1.3 MB while it is looked at.
-        """
-        heads = self.find(branch=branch, commit=commit, environment=environment, before=before, limit=limit)
-        for head in heads:
-            with self._db.read() as connection:
-                packed = connection.execute(
-                    select(result_runs.c.packed).where(result_runs.c.run_id == head.info.run_id)
-                ).scalar()
-            if packed is not None:  # else it was pruned meanwhile
-                yield Past(head, unpack_columns(packed))
-
-    def columns(self, run_id: str) -> Columns:
-        """One run's results as columns. Raises NotFoundError."""
-        with self._db.read() as connection:
-            packed = connection.execute(select(result_runs.c.packed).where(result_runs.c.run_id == run_id)).scalar()
-        if packed is None:
-            raise _no_run(run_id)
-        return unpack_columns(packed)
-
-    def failures(self, run_id: str) -> list[TestResult]:
-        """The failed and broken results of one run, in its order, with what they say. Raises NotFoundError."""
+    def outline(self, run_id: str) -> Outline:
+        """One run's results as columns, and what failed of it whole. Raises NotFoundError."""
         with self._db.read() as connection:
             row = connection.execute(
                 select(result_runs.c.packed, result_runs.c.red).where(result_runs.c.run_id == run_id)
@@ -241,8 +212,9 @@ class RunStore:
                 raise _no_run(run_id)
             columns = unpack_columns(row.packed)
             at = np.flatnonzero(columns.red)
-            names = self._names(connection, columns.tests[at].tolist())
-        return list(_results(columns, names, unpack_json(row.red), at.tolist()))
+            names = self._names(connection, columns.tests[at].tolist()) if at.size else {}
+        failures = _results(columns, names, unpack_json(row.red), at.tolist()) if at.size else ()
+        return Outline(columns, tuple(failures))
 
     def tests(self, keys: Iterable[int] | None = None) -> dict[int, TestName]:
         """Suite and name of each key that is known; of every test without `keys`."""
@@ -381,6 +353,8 @@ def _stored(row: Any) -> StoredRun:
         counts=row.counts,
         outputs=row.body["outputs"],
         is_green=bool(row.is_green),
+        is_whole=all(file["is_whole"] for file in row.body["files"])
+        and bool(any(row.counts.values()) or row.body["outputs"] or row.body["coverage"]),
         pinned=row.pinned,
     )
 

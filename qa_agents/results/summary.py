@@ -40,7 +40,7 @@ class Decide(BaseModel):
 
     question: str
     about: str
-    """The cause (C1, …), gate or test in question."""
+    """The cause (C1, …), gate, test or file in question."""
 
 
 class Summary(BaseModel):
@@ -81,6 +81,17 @@ class Summary(BaseModel):
         return self.gate in ("red", "undecided")
 
     @property
+    def damaged(self) -> tuple[ReadFile, ...]:
+        """The files of which a part is missing: what they would have said is unknown, and green would be a guess."""
+        return tuple(file for file in self.files if not file.is_whole)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the run may have been more than what was read: a file is damaged, or there is nothing in it at all."""
+        nothing = not any(self.comparison.counts.values()) and not self.outputs and self.coverage is None
+        return nothing or bool(self.damaged)
+
+    @property
     def has_findings(self) -> bool:
         """Whether something is new: what `qa-agents ci` fails for."""
         return bool(self.comparison.of("new", "failing")) or self.gate == "red"
@@ -104,7 +115,7 @@ def summarise(
     figures = figures_of(run, comparison, causes, proof, coverage_before)
     refused = [f"{file.name} was not read: {file.refused}" for file in run.files if file.refused and not file.is_whole]
     noted = [f"{file.name}: {note}" for file in run.files for note in file.notes]
-    decide = decisions(comparison, causes, gates)
+    decide = decisions(comparison, causes, gates, [file for file in run.files if not file.is_whole])
     return Summary(
         run=run.info,
         run_sha256=digest,
@@ -207,7 +218,9 @@ def figures_of(
     return found
 
 
-def decisions(comparison: Comparison, causes: Sequence[Cause], gates: Sequence[Judged]) -> list[Decide]:
+def decisions(
+    comparison: Comparison, causes: Sequence[Cause], gates: Sequence[Judged], damaged: Sequence[ReadFile] = ()
+) -> list[Decide]:
     """What a person has to decide, the most pressing first."""
     found = []
     for judged in gates:
@@ -219,15 +232,16 @@ def decisions(comparison: Comparison, causes: Sequence[Cause], gates: Sequence[J
             known = next((one for one in cause.related if one.relation != "same-area"), None)
             told = f" It looks like {known.incident_id} ({known.relation})." if known else ""
             suspect = f" Ask about {cause.suspects[0].commit[:10]} first." if cause.suspects else ""
-            who = f"Who takes {cause.id} ({_n(cause.size, 'test')}: {cause.title[:100]})?"
+            who = f"Who takes {cause.id} ({cause.extent}: {cause.title[:100]})?"
             found.append(Decide(question=f"{who}{told}{suspect}", about=cause.id))
         elif cause.kind == "suspected":
-            found.append(
-                Decide(
-                    question=f"Run {_n(len(cause.tests), 'suspected test')} of {cause.id} once more to know?",
-                    about=cause.id,
-                )
-            )
+            tests = "suspected test" if len(cause.tests) == 1 else f"{len(cause.tests)} suspected tests"
+            found.append(Decide(question=f"Run the {tests} of {cause.id} once more, to be sure?", about=cause.id))
+    if damaged:
+        first = damaged[0]
+        why = first.refused or " ".join(first.notes) or "It is damaged."
+        question = f"Run it again, as {_n(len(damaged), 'report')} could not be read whole? {first.name}: {why}"
+        found.append(Decide(question=question, about=first.name))
     gone = comparison.of("missing")
     if gone:
         question = f"Was it meant that {_n(len(gone), 'test')} did not run, {gone[0].test_id[:120]} first?"

@@ -16,12 +16,16 @@ from qa_agents.runtime.lease import Leases
 from qa_agents.runtime.savers import DURABILITY, run_config
 from qa_agents.storage.artifacts import get_artifact
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database, later
+from qa_agents.storage.engine import Database, ask, later
+from qa_agents.storage.prepared import Prepared
 from qa_agents.storage.tables import reports, runs
 
-RUN = update(runs).where(runs.c.run_id == bindparam("the_run"))
+RUN = Prepared(update(runs).where(runs.c.run_id == bindparam("the_run")))
 """Changes the run `the_run`; the other parameters name columns."""
-_REPORT = update(reports).where(reports.c.run_id == bindparam("the_run"))
+_OF_RUN = update(reports).where(reports.c.run_id == bindparam("the_run"))
+_REPORT = Prepared(_OF_RUN)
+_ATTEMPT = Prepared(_OF_RUN.values(attempts=reports.c.attempts + 1))
+_LOAD = Prepared(select(runs).where(runs.c.run_id == bindparam("the_run")))
 MAX_PASSES = 3
 """How often one call may find a run unfinished before its steps are begun anew, and then before it is called broken."""
 
@@ -162,6 +166,7 @@ class Desk:
         Not flushed: what answers it is, and takes it along. A power loss before that may cost the question, which is asked anew.
         """
         with self._database.write(durable=False) as connection:
+            self._ledger.expect(connection)
             self._leases.refuse_stale(connection)
             review = self._inbox.open(
                 connection,
@@ -179,10 +184,10 @@ class Desk:
 
     def _load(self, run_id: str) -> dict[str, Any]:
         with self._database.single() as connection:
-            row = connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
-        if row is None:
+            found = ask(connection, _LOAD, the_run=run_id)
+        if not found:
             raise NotFoundError(f"There is no run {run_id}.")
-        return dict(row._mapping)
+        return found[0]
 
     def _graph(self, kind: str) -> Any:
         if kind not in self._compiled:
@@ -236,5 +241,5 @@ def set_run_state(
     later(connection, RUN, the_run=run_id, state=state, **finished)
     values: dict[str, Any] = {"state": report_state or state, "error": error, "changed_at": at}
     if state == "failed" and counted:
-        connection.execute(_REPORT.values(attempts=reports.c.attempts + 1), {"the_run": run_id})
+        later(connection, _ATTEMPT, the_run=run_id)
     later(connection, _REPORT, the_run=run_id, **values)

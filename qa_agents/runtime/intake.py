@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, union_all, update
 
 from qa_agents.runtime.events import Kind, Route
 from qa_agents.runtime.table_queue import TableQueue
@@ -81,11 +81,13 @@ class Intake:
         ids: set[tuple[str, str | None]] = set()
         for source in {one.source for one in deliveries}:
             mine = [one for one in deliveries if one.source == source]
-            same = or_(
-                table.c.body_sha256.in_([one.body_sha256 for one in mine]),
-                table.c.delivery.in_([one.delivery for one in mine if one.delivery]),
+            named = [one.delivery for one in mine if one.delivery]
+            found = select(table.c.body_sha256, table.c.delivery).where(table.c.source == source)
+            # Two searches of an index each: for one with OR, SQLite walks all deliveries of the source.
+            query = union_all(
+                found.where(table.c.body_sha256.in_([one.body_sha256 for one in mine])),
+                found.where(table.c.delivery.in_(named)),
             )
-            query = select(table.c.body_sha256, table.c.delivery).where(table.c.source == source, same)
             for row in connection.execute(query):
                 bodies.add((source, row.body_sha256))
                 ids.add((source, row.delivery))

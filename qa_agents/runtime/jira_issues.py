@@ -17,7 +17,7 @@ from qa_agents.trackers.jira_json import Json, at, items, table, text
 from qa_agents.trackers.jira_text import plain
 
 READ = "summary,description,environment,project,created,versions,labels,reporter,comment,security,issuetype,status"
-KEPT = ("id", "summary", "description", "created", "product", "version", "reporter", "environment")
+KEPT = ("id", "summary", "description", "created", "product", "version", "reporter", "environment", "security")
 MAX_ADDED = 50
 """Comments of the reporter that are read beside the description: the newest."""
 

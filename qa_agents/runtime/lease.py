@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 
 from sqlalchemy import Connection, Text, bindparam, or_, select, update
 from sqlalchemy.sql import Executable
 
 from qa_agents.errors import ConflictError, QAAgentsError
-from qa_agents.storage.engine import Database, dialect_of, later
+from qa_agents.storage.engine import Database, ask, dialect_of, later
+from qa_agents.storage.prepared import Prepared
 from qa_agents.storage.tables import leases
 
 LEASE_SECONDS = 300.0
@@ -93,7 +93,7 @@ class Leases:
         """Let the calling block's lease end with the caller's transaction: the last thing that is written under it."""
         held = _held.get().get((id(self._database), name))
         if held is not None:
-            later(connection, _MINE, the_name=name, the_token=held.token, expires_at=0.0)
+            later(connection, _SET, the_name=name, the_token=held.token, expires_at=0.0)
             held.given_back = True
 
     def is_current(self, connection: Connection, name: str, token: int) -> bool:
@@ -101,8 +101,7 @@ class Leases:
 
         Nobody takes the lease over before that transaction ends.
         """
-        newest = select(leases.c.token).where(leases.c.name == name).with_for_update(read=True)
-        return connection.execute(newest).scalar() == token
+        return [row["token"] for row in ask(connection, _NEWEST, the_name=name)] == [token]
 
     def refuse_stale(self, connection: Connection) -> None:
         """Raise ConflictError when the calling block lost one of the leases it took; ask first in whatever it writes."""
@@ -115,8 +114,8 @@ class Leases:
 
     def renew(self, connection: Connection, name: str, token: int) -> bool:
         """Prolong the lease inside the caller's transaction; False, changing nothing, when the token is not the newest."""
-        mine = {"the_name": name, "the_token": token, "expires_at": self._now() + LEASE_SECONDS}
-        return connection.execute(_MINE.where(leases.c.expires_at > 0), mine).rowcount == 1
+        until = self._now() + LEASE_SECONDS
+        return len(ask(connection, _RENEW, the_name=name, the_token=token, expires_at=until)) == 1
 
     def _beat_for(self, name: str, token: int) -> None:
         """Have the lease renewed from the thread that renews all of this object's; a stopped or dead process stops renewing."""
@@ -157,19 +156,15 @@ class Leases:
         """Take the lease where nobody holds it, or where `left_by` does; the new token, None when it is somebody else's."""
         now = self._now()
         given = {"name": name, "token": 1, "holder": self._holder, "expires_at": now + LEASE_SECONDS}
-        statement = _taking(self._database.dialect)
         with self._database.single() as connection:
-            return connection.execute(statement, {**given, "now": now, "left_by": left_by}).scalar()
+            taken = ask(connection, _TAKE, **given, now=now, left_by=left_by)
+        return taken[0]["token"] if taken else None
 
     def _release(self, name: str, token: int) -> None:
         with self._database.single() as connection:
-            connection.execute(_MINE, {"the_name": name, "the_token": token, "expires_at": 0.0})
+            later(connection, _SET, the_name=name, the_token=token, expires_at=0.0)
 
 
-_MINE = update(leases).where(leases.c.name == bindparam("the_name"), leases.c.token == bindparam("the_token"))
-
-
-@cache
 def _taking(dialect: str) -> Executable:
     new = dialect_of(dialect).insert(leases)
     given = {"token": leases.c.token + 1, "holder": new.excluded.holder, "expires_at": new.excluded.expires_at}
@@ -177,6 +172,13 @@ def _taking(dialect: str) -> Executable:
     taking = new.on_conflict_do_update(index_elements=[leases.c.name], set_=given, where=free)
     statement: Executable = taking.returning(leases.c.token)
     return statement
+
+
+_MINE = update(leases).where(leases.c.name == bindparam("the_name"), leases.c.token == bindparam("the_token"))
+_SET = Prepared(_MINE)
+_RENEW = Prepared(_MINE.where(leases.c.expires_at > 0).returning(leases.c.token))
+_TAKE = Prepared(_taking)
+_NEWEST = Prepared(select(leases.c.token).where(leases.c.name == bindparam("the_name")).with_for_update(read=True))
 
 
 def is_dead(holder: str) -> bool:

@@ -6,22 +6,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, QAAgentsError, UnavailableError
 from qa_agents.runtime.lease import Leases
 from qa_agents.runtime.stuck import STUCK_SECONDS, Stuck, find_stuck
-from qa_agents.runtime.switch import Stop, refusal, stop_in_force
+from qa_agents.runtime.switch import Stop, refusal, stop_asked, stop_in_force
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database, later
+from qa_agents.storage.engine import Database, later, soon
+from qa_agents.storage.prepared import Prepared, Record
 from qa_agents.storage.tables import actions as table
 from qa_agents.trackers.protocol import Tracker
 from qa_agents.trackers.schema import Action, Applied, Effects
 
 MAX_ATTEMPTS = 5
 """How often an action is tried without an answer; the next attempt only looks whether it is there, and else fails it."""
-_ACTION = update(table).where(table.c.key == bindparam("the_key"))
+_ACTION = Prepared(update(table).where(table.c.key == bindparam("the_key")))
+_PLANNED = Prepared(insert(table))
+_OF_RUN = Prepared(select(table).where(table.c.run_id == bindparam("the_run")))
 OPEN = ("planned", "trying", "dropped")
 """States of an action that may still be made."""
 
@@ -201,13 +204,17 @@ class Outbox:
 
         Returns the claim, the stop that forbids it, or how every intent stands when nothing is open.
         """
-        with self._fenced(run_id, token, durable=durable) as connection:
-            rows = {row.key: row for row in connection.execute(select(table).where(_among(intents)))}
+        with self._database.write(durable=durable) as connection:
+            found, stopped = soon(connection, _OF_RUN, the_run=run_id), stop_asked(connection)
+            if answer is not None:
+                self._ledger.expect(connection)
+            self._check_fence(connection, run_id, token)
+            rows = {row["key"]: row for row in found.records()}
             standing = {intent.key: _standing(rows.get(intent.key)) for intent in intents}
             if answer is not None:
                 standing[answer.intent.key] = _Standing("done" if answer.applied else "failed", error=answer.error)
             open_ = [intent for intent in intents if standing[intent.key].state in OPEN]
-            stop = stop_in_force(connection) if open_ else None
+            stop = stopped() if open_ else None
             if answer is None:
                 self._plan(connection, run_id, [intent for intent in intents if intent.key not in rows], intents)
             else:
@@ -237,15 +244,18 @@ class Outbox:
             raise
 
     @contextlib.contextmanager
-    def _fenced(self, run_id: str, token: int, *, durable: bool = True) -> Iterator[Connection]:
+    def _fenced(self, run_id: str, token: int) -> Iterator[Connection]:
         """A write transaction of the run's current holder, whose lease it prolongs; a former holder is refused."""
-        with self._database.write(durable=durable) as connection:
-            if not self._leases.renew(connection, run_id, token):
-                raise ConflictError(
-                    f"{run_id} was taken over by another worker; this one wrote nothing more.",
-                    hint="The other one goes on with it.",
-                )
+        with self._database.write() as connection:
+            self._check_fence(connection, run_id, token)
             yield connection
+
+    def _check_fence(self, connection: Connection, run_id: str, token: int) -> None:
+        if not self._leases.renew(connection, run_id, token):
+            raise ConflictError(
+                f"{run_id} was taken over by another worker; this one wrote nothing more.",
+                hint="The other one goes on with it.",
+            )
 
     def _plan(self, connection: Connection, run_id: str, fresh: Sequence[Intent], intents: Sequence[Intent]) -> None:
         for intent in fresh:
@@ -259,7 +269,7 @@ class Outbox:
                 "planned_at": self._now(),
                 "undoes": intent.undoes,
             }
-            later(connection, insert(table), **row)
+            later(connection, _PLANNED, **row)
 
     def _settle(self, connection: Connection, answer: Answer) -> None:
         intent, applied = answer.intent, answer.applied
@@ -307,8 +317,8 @@ class Outbox:
         return effects
 
 
-def _standing(row: Row[Any] | None) -> _Standing:
-    return _Standing("planned") if row is None else _Standing(row.state, row.attempts, row.error)
+def _standing(row: Record | None) -> _Standing:
+    return _Standing("planned") if row is None else _Standing(row["state"], row["attempts"], row["error"])
 
 
 def action_key(run_id: str, action: Action, seen_version: str | None) -> str:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qa_agents.errors import ConflictError
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 30.0
 """How long a claimed job stays its worker's without a sign of life."""
 
 

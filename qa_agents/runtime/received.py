@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from qa_agents.checkpoint.inbox import PENDING, Inbox
 from qa_agents.checkpoint.ledger import Ledger
@@ -13,11 +13,17 @@ from qa_agents.checkpoint.schema import ReportState
 from qa_agents.incidents.intake import ReceivedReport
 from qa_agents.storage.artifacts import put_artifact, sha256_hex
 from qa_agents.storage.canonical import digest_of
-from qa_agents.storage.engine import Database, later
+from qa_agents.storage.engine import Database, ask, later
+from qa_agents.storage.prepared import Prepared, Record
 from qa_agents.storage.tables import ledger as ledger_table
 from qa_agents.storage.tables import reports, reviews, runs
 
 UNFINISHED = ("received", "failed")
+_KNOWN = Prepared(
+    select(reports).where(reports.c.source == bindparam("the_source"), reports.c.report_id == bindparam("the_report"))
+)
+_NEW_RUN = Prepared(insert(runs))
+_NEW_REPORT = Prepared(insert(reports))
 
 
 class Account(BaseModel):
@@ -68,13 +74,13 @@ class Received:
             if received.report is None:
                 return self._reject(connection, received, source)
             report_id = received.report.id
-            row = connection.execute(
-                select(reports).where(reports.c.source == source, reports.c.report_id == report_id)
-            ).first()
+            self._ledger.expect(connection)
+            found = ask(connection, _KNOWN, the_source=source, the_report=report_id)
+            row = found[0] if found else None
             document = received.report.model_dump_json().encode()
             input_sha = sha256_hex(document)
             if row is not None and not again:
-                known = connection.execute(select(runs).where(runs.c.run_id == row.run_id)).one()
+                known = connection.execute(select(runs).where(runs.c.run_id == row["run_id"])).one()
                 if (known.input_sha256, known.options) == (input_sha, options):
                     return _account(row, fresh=False)
             put_artifact(connection, received.raw, "application/octet-stream")
@@ -85,7 +91,7 @@ class Received:
     def _begin(
         self,
         connection: Connection,
-        row: Row[Any] | None,
+        row: Record | None,
         received: ReceivedReport,
         source: str,
         kind: str,
@@ -93,11 +99,11 @@ class Received:
         options: dict[str, Any],
     ) -> dict[str, Any]:
         report_id = cast(Any, received.report).id
-        version = row.version + 1 if row else 1
+        version = row["version"] + 1 if row else 1
         run_id = f"{kind}-{digest_of([source, report_id, received.raw_sha256, version])[:12]}"
         later(
             connection,
-            insert(runs),
+            _NEW_RUN,
             run_id=run_id,
             kind=kind,
             source=source,
@@ -117,11 +123,11 @@ class Received:
             "changed_at": self._now(),
         }
         if row is None:
-            later(connection, insert(reports), source=source, report_id=report_id, received_at=self._now(), **values)
+            later(connection, _NEW_REPORT, source=source, report_id=report_id, received_at=self._now(), **values)
         else:
             self._inbox.supersede(connection, report_id, by=run_id)
             connection.execute(
-                update(runs).where(runs.c.run_id == row.run_id, runs.c.state != "done").values(state="superseded")
+                update(runs).where(runs.c.run_id == row["run_id"], runs.c.state != "done").values(state="superseded")
             )
             connection.execute(_where(update(reports), source, report_id).values(**values))
         self._ledger.append(
@@ -137,11 +143,9 @@ class Received:
 
     def _reject(self, connection: Connection, received: ReceivedReport, source: str) -> Account:
         report_id = f"invalid-{received.raw_sha256[:16]}"
-        row = connection.execute(
-            select(reports).where(reports.c.source == source, reports.c.report_id == report_id)
-        ).first()
-        if row is not None:
-            return _account(row, fresh=False)
+        found = ask(connection, _KNOWN, the_source=source, the_report=report_id)
+        if found:
+            return _account(found[0], fresh=False)
         if received.raw:
             put_artifact(connection, received.raw, "application/octet-stream")
         connection.execute(
@@ -170,7 +174,7 @@ class Received:
             row = connection.execute(
                 select(reports).where(reports.c.report_id == report_id).order_by(reports.c.changed_at.desc())
             ).first()
-        return _account(row, fresh=False) if row else None
+        return _account(dict(row._mapping), fresh=False) if row else None
 
     def unfinished(self, *, max_attempts: int | None = None) -> list[str]:
         """Run ids that a crash or a failure left unfinished, oldest first; those that failed `max_attempts` times excepted."""
@@ -243,13 +247,5 @@ def _where(statement: Any, source: str, report_id: str) -> Any:
     return statement.where(reports.c.source == source, reports.c.report_id == report_id)
 
 
-def _account(row: Row[Any], *, fresh: bool) -> Account:
-    return Account(
-        source=row.source,
-        report_id=row.report_id,
-        state=row.state,
-        run_id=row.run_id,
-        version=row.version,
-        error=row.error,
-        fresh=fresh,
-    )
+def _account(row: Record, *, fresh: bool) -> Account:
+    return Account.model_validate({**row, "fresh": fresh})

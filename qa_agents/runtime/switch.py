@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.errors import ConflictError, StoppedError, UsageError
-from qa_agents.storage.engine import Database, recall_fact, remember_fact
+from qa_agents.storage.engine import Database, fact_asked, remember_fact
 from qa_agents.storage.tables import actions
 
 FACT = "stopped"
@@ -83,8 +83,18 @@ class Switch:
 
 def stop_in_force(connection: Connection) -> Stop | None:
     """The stop in force, or None. Inside a write transaction the answer holds until its commit."""
-    stored = recall_fact(connection, FACT)
-    return None if stored is None else Stop.model_validate(stored)
+    return stop_asked(connection)()
+
+
+def stop_asked(connection: Connection) -> Callable[[], Stop | None]:
+    """As `stop_in_force`; the question travels with others, and the answer is there when it is called for."""
+    answer = fact_asked(connection, FACT)
+
+    def found() -> Stop | None:
+        stored = answer()
+        return None if stored is None else Stop.model_validate(stored)
+
+    return found
 
 
 def refusal(stop: Stop) -> StoppedError:

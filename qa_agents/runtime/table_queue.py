@@ -1,15 +1,19 @@
 """The queue as one table of the main database, on SQLite and on PostgreSQL alike.
 
-`Database.write` lets one writer at a time through, so that a claim is a read and an update with nothing between them.
+Claiming and ending a job are single statements outside the lock that writers hold: PostgreSQL lets any number of workers do so
+at once (each passes over rows that another has in hand), and an index lets one job of a key be in hand at a time. Jobs are put
+under that lock, so that their numbers grow in the order in which they can be seen.
 """
 
+import math
 import os
 import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, ScalarSelect, bindparam, exists, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from qa_agents.runtime.lease import is_dead
 from qa_agents.runtime.queue import LEASE_SECONDS, Backlog, Job, LostError
@@ -19,7 +23,10 @@ from qa_agents.storage.tables import jobs
 WAITS_AT_MOST = 6
 """A job that others keep being merged into is put off for so many delays, and no longer."""
 ERROR_CHARS = 2_000
-_ACTIVE = ("todo", "doing")
+RECLAIM_SECONDS = 5.0
+"""So often a claim also looks whether processes of this machine died with a job in hand."""
+_BACK = {"state": "todo", "lease_until": None}
+"""What gives a job back; it keeps its place, its `ready_at` lies in the past."""
 _LOST = "The job was taken over by another worker."
 
 
@@ -34,6 +41,7 @@ class TableQueue:
     def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
         self._database = database
         self._now = now
+        self._reclaimed = -math.inf
 
     def put(
         self, key: str, dedup_id: str, payload: dict[str, Any], *, delay: float = 0.0, collapse: bool = False
@@ -54,7 +62,7 @@ class TableQueue:
     ) -> bool:
         """Add a job inside the caller's write transaction, so that both happen or neither."""
         now = self._now()
-        waiting = self._unclaimed(connection, key) if collapse else None
+        waiting = _unclaimed(connection, key) if collapse else None
         values = {"key": key, "payload": payload, "token": 0, "attempts": 0, "put_at": now}
         if waiting is None:
             return insert_new(
@@ -69,31 +77,34 @@ class TableQueue:
 
     def claim(self, holder: str) -> Job | None:
         """The next job that may be done."""
+        if time.monotonic() - self._reclaimed > RECLAIM_SECONDS:
+            self.reclaim()
         now = self._now()
-        with self._database.read() as connection:  # so that a worker with nothing to do does not hold up writers
-            if _next(connection, now) is None:
+        with self._database.single() as connection:
+            # Looked for first, so that a worker with nothing to do does not hold up writers.
+            due, given_up = connection.execute(_LOOK, {"now": now}).one()
+            if given_up:
+                connection.execute(_GIVE_BACK, {"now": now})
+            elif due is None:
                 return None
-        with self._database.write(durable=False) as connection:
-            row = _next(connection, now)
-            if row is None:
+            try:
+                row = connection.execute(_TAKE, {"now": now, "until": now + LEASE_SECONDS, "by": holder}).first()
+            except IntegrityError:  # another job of this key was taken in this very moment
                 return None
-            token, attempts = row.token + 1, row.attempts + 1
-            values = {"state": "doing", "token": token, "attempts": attempts, "holder": holder}
-            connection.execute(
-                update(jobs).where(jobs.c.pk == row.pk).values(lease_until=now + LEASE_SECONDS, error=None, **values)
-            )
-            return Job(id=row.pk, key=row.key, payload=row.payload, token=token, attempts=attempts)
+        if row is None:
+            return None
+        return Job(id=row.pk, key=row.key, payload=row.payload, token=row.token, attempts=row.attempts)
 
     def reclaim(self) -> int:
         """Take back at once what dead processes of this machine held; how many jobs that were."""
-        with self._database.read() as connection:
-            held = connection.execute(select(jobs.c.pk, jobs.c.holder).where(jobs.c.state == "doing")).all()
-        dead = [row.pk for row in held if row.holder and is_dead(row.holder)]
-        if dead:
-            with self._database.write(durable=False) as connection:
-                mine = jobs.c.pk.in_(dead), jobs.c.state == "doing"
-                connection.execute(update(jobs).where(*mine).values(lease_until=0.0))
-        return len(dead)
+        self._reclaimed = time.monotonic()
+        held = jobs.c.state == "doing"
+        with self._database.single() as connection:
+            holders = connection.execute(select(jobs.c.holder).where(held).distinct()).scalars().all()
+            dead = [holder for holder in holders if holder and is_dead(holder)]
+            if not dead:
+                return 0
+            return connection.execute(update(jobs).where(held, jobs.c.holder.in_(dead)).values(**_BACK)).rowcount
 
     def extend(self, job: Job) -> None:
         """Keep it a while longer."""
@@ -115,7 +126,7 @@ class TableQueue:
 
     def release(self, job: Job) -> None:
         """Give it back as it was."""
-        self._change(job, {"state": "todo", "lease_until": None, "attempts": job.attempts - 1})
+        self._change(job, {**_BACK, "attempts": job.attempts - 1})
 
     def recent(self, key: str, since: float) -> int:
         """How many ended well since then."""
@@ -136,25 +147,47 @@ class TableQueue:
         waited = max(0.0, self._now() - oldest) if oldest is not None else 0.0
         return Backlog(states={row[0]: row[1] for row in states}, oldest_seconds=waited)
 
-    def _unclaimed(self, connection: Connection, key: str) -> Any:
-        mine = jobs.c.key == key, jobs.c.state == "todo", jobs.c.attempts == 0
-        return connection.execute(select(jobs).where(*mine).order_by(jobs.c.pk.desc()).limit(1)).first()
-
     def _change(self, job: Job, values: dict[str, Any]) -> None:
         mine = jobs.c.pk == job.id, jobs.c.token == job.token, jobs.c.state == "doing"
-        with self._database.write(durable=False) as connection:
+        with self._database.single() as connection:
             if connection.execute(update(jobs).where(*mine).values(**values)).rowcount != 1:
                 raise LostError(_LOST, hint="The other one goes on with it.")
 
 
-def _next(connection: Connection, now: float) -> Any:
-    """The oldest job that may be claimed. Two queries, so that each walks an index and stops, however many jobs are done."""
-    earlier = jobs.alias()
-    blocked = exists().where(earlier.c.key == jobs.c.key, earlier.c.state.in_(_ACTIVE), earlier.c.pk < jobs.c.pk)
-    due = jobs.c.state == "todo", jobs.c.ready_at <= now
-    given_up = jobs.c.state == "doing", jobs.c.lease_until <= now
-    found = [
-        connection.execute(select(jobs).where(*which, ~blocked).order_by(jobs.c.pk).limit(1)).first()
-        for which in (due, given_up)
-    ]
-    return min((row for row in found if row is not None), key=lambda row: row.pk, default=None)
+def _unclaimed(connection: Connection, key: str) -> Any:
+    """The newest job of the key that nobody ever claimed, and that nobody can claim before this transaction ends."""
+    mine = jobs.c.key == key, jobs.c.state == "todo", jobs.c.attempts == 0
+    return connection.execute(select(jobs).where(*mine).order_by(jobs.c.pk.desc()).limit(1).with_for_update()).first()
+
+
+def _due(*, lock: bool = False) -> ScalarSelect[int]:
+    """The number of the oldest job that may be claimed; walks an index and stops, however many jobs are done.
+
+    A job of its key must neither be in hand, nor wait and be older. `lock`: the row is locked, and one that another transaction
+    has locked is passed over (SQLite has one writer anyway).
+    """
+    due, other = jobs.alias("due"), jobs.alias("other")
+    earlier = or_(other.c.state == "doing", other.c.pk < due.c.pk)
+    preceded = exists().where(other.c.key == due.c.key, other.c.state.in_(("todo", "doing")), earlier)
+    waits = due.c.state == "todo", due.c.ready_at <= bindparam("now")
+    found = select(due.c.pk).where(*waits, ~preceded).order_by(due.c.pk).limit(1)
+    return (found.with_for_update(skip_locked=True) if lock else found).scalar_subquery()
+
+
+# Made once: putting such statements together takes longer than executing them.
+_GIVEN_UP = jobs.c.state == "doing", jobs.c.lease_until <= bindparam("now")
+_LOOK = select(_due(), exists().where(*_GIVEN_UP))
+_GIVE_BACK = update(jobs).where(*_GIVEN_UP).values(**_BACK)
+_TAKE = (
+    update(jobs)
+    .where(jobs.c.pk == _due(lock=True))
+    .values(
+        state="doing",
+        holder=bindparam("by"),
+        lease_until=bindparam("until"),
+        error=None,
+        token=jobs.c.token + 1,
+        attempts=jobs.c.attempts + 1,
+    )
+    .returning(jobs.c.pk, jobs.c.key, jobs.c.payload, jobs.c.token, jobs.c.attempts)
+)

@@ -5,7 +5,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from qa_agents.errors import ConflictError, QAAgentsError, StorageError, UnavailableError
 from qa_agents.runtime.queue import LEASE_SECONDS, Job, JobQueue, LostError
@@ -17,6 +17,8 @@ LONGEST_BACKOFF = 300.0
 IDLE_SECONDS = 0.2
 RESTING_SECONDS = 5.0
 """After the database itself failed, or another process owns the index."""
+LONGEST_REST = 15.0
+"""Between jobs while one after the other fails because something is out of reach: what refuses us must not be hammered."""
 
 log = logging.getLogger(__name__)
 Handler = Callable[[dict[str, Any]], None]
@@ -49,7 +51,7 @@ class Worker:
 
         `until_empty` returns when nothing is due, which is what a test or a cron job wants.
         """
-        handled = 0
+        handled = outages = 0
         while not stop.is_set():
             try:
                 busy = self._before()
@@ -59,15 +61,18 @@ class Worker:
                 stop.wait(RESTING_SECONDS)
                 continue
             if job is not None:
-                self._handle(job)
+                outages = outages + 1 if self._handle(job) == "out of reach" else 0
                 handled += 1
+                if outages > 1:
+                    stop.wait(min(LONGEST_REST, BACKOFF_SECONDS * 2 ** min(outages - 2, 10)))
             elif not busy:
                 if until_empty:
                     break
                 stop.wait(IDLE_SECONDS)
         return handled
 
-    def _handle(self, job: Job) -> None:
+    def _handle(self, job: Job) -> Literal["out of reach"] | None:
+        """Do it and end it, whatever comes of it; says so where something that others need, too, could not be reached."""
         try:
             if job.attempts > self._max_attempts:  # it ends its worker before that can say anything
                 raise QAAgentsError(f"Its worker ended {self._max_attempts} times while it worked on it.")
@@ -78,10 +83,14 @@ class Worker:
         except StorageError as error:
             log.warning("job %s waits for the database: %s", job.id, error)  # its lease runs out, and it is done again
             self._give_back(job, error, counted=False)
-        except (UnavailableError, ConflictError) as error:
+        except UnavailableError as error:
+            self._give_back(job, error, counted=False)
+            return "out of reach"
+        except ConflictError as error:
             self._give_back(job, error, counted=False)
         except Exception as error:
             self._give_back(job, error, counted=True)
+        return None
 
     def _give_back(self, job: Job, error: Exception, *, counted: bool) -> None:
         said = str(error) if isinstance(error, QAAgentsError) else f"{type(error).__name__}: {error}"

@@ -4,33 +4,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qa_agents import __version__
 from qa_agents.errors import QAAgentsError
 from qa_agents.service.health import gauges, readiness
-from qa_agents.service.hooks import RETRY_AFTER, Answer, Receiver
+from qa_agents.service.hook_paths import PATHS, Hooks
+from qa_agents.service.hooks import Receiver
 from qa_agents.service.intake import GroupCommit
 from qa_agents.service.metrics import Metrics
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-    from starlette.responses import Response
 
     from qa_agents.service.run import WorkerProcess
     from qa_agents.wiring import Workspace
 
-_BODY = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
-_REFUSALS: dict[int | str, dict[str, Any]] = {
-    202: {"description": "On disk. Repetitions are answered alike."},
-    400: {"description": "The body was cut off."},
-    401: {"description": "The sender could not be recognised."},
-    403: {"description": "This address may not send."},
-    404: {"description": "There is no such hook."},
-    408: {"description": "The body took too long."},
-    413: {"description": "The body is too large."},
-    503: {"description": "Come back later (Retry-After)."},
-}
 ROUTING_SECONDS = 60.0
 """How often overdue reviews are handed on."""
 
@@ -39,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def build_app(workspace: "Workspace", worker: "WorkerProcess | None" = None) -> "FastAPI":
     """The application over one workspace, which stays the caller's to close; `worker` runs beside it, if one does."""
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -64,28 +53,6 @@ def build_app(workspace: "Workspace", worker: "WorkerProcess | None" = None) -> 
     # No docs_url: the page that comes with FastAPI loads its script from elsewhere.
     app = FastAPI(title="qa-agents", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.metrics, app.state.writer, app.state.workspace = metrics, writer, workspace
-
-    @app.post(
-        "/hooks/jira/{source}",
-        status_code=202,
-        response_class=Response,
-        responses=_REFUSALS,
-        openapi_extra={"requestBody": _BODY},
-        summary="A webhook of Jira's, signed in X-Hub-Signature",
-    )
-    async def jira(source: str, request: Request) -> Response:
-        return _response(await receiver.receive("webhook", source, request))
-
-    @app.post(
-        "/hooks/automation/{source}",
-        status_code=202,
-        response_class=Response,
-        responses=_REFUSALS,
-        openapi_extra={"requestBody": _BODY},
-        summary="A request of an automation rule, with a bearer token",
-    )
-    async def automation(source: str, request: Request) -> Response:
-        return _response(await receiver.receive("automation", source, request))
 
     @app.get("/healthz", summary="Whether the process lives", response_class=PlainTextResponse)
     async def healthz() -> str:
@@ -112,11 +79,13 @@ def build_app(workspace: "Workspace", worker: "WorkerProcess | None" = None) -> 
     pages = Pages(workspace, secure=settings.https)
     app.router.routes.extend(pages.routes())
     app.add_middleware(Headed, https=settings.https)
+    app.add_middleware(Hooks, receiver=receiver)
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> Response:
         return pages.operations(app.openapi())
 
+    app.openapi()["paths"].update(PATHS)  # the document is made once, and kept
     return app
 
 
@@ -130,10 +99,3 @@ async def _route_overdue(workspace: "Workspace") -> None:
         except QAAgentsError as error:
             log.warning("overdue reviews could not be handed on: %s", error)
         await asyncio.sleep(ROUTING_SECONDS)
-
-
-def _response(answer: Answer) -> "Response":
-    from starlette.responses import JSONResponse
-
-    headers = {"Retry-After": str(RETRY_AFTER)} if answer.status == 503 else None
-    return JSONResponse({"status": answer.said}, status_code=answer.status, headers=headers)

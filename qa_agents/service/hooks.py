@@ -130,12 +130,12 @@ class Receiver:
             if refused:
                 return refused
         waiting = self._writer.submit(self._delivery(kind, source, headers, body))
-        try:
-            # Not cancelled with the request: once submitted, it is stored whatever the sender does.
-            return _STORED[await asyncio.wait_for(asyncio.shield(waiting), ANSWER_SECONDS)]
-        except TimeoutError:
+        # Waited for and never cancelled: once submitted, it is stored whatever the sender does.
+        stored, _ = await asyncio.wait((waiting,), timeout=ANSWER_SECONDS)
+        if not stored:
             waiting.add_done_callback(_forget)
-            raise OverloadedError("The disk does not follow.") from None
+            raise OverloadedError("The disk does not follow.")
+        return _STORED[waiting.result()]
 
     async def _body(self, request: "Request") -> bytes | Answer:
         """All of the body, or why not: never more than the limit is held."""
@@ -206,6 +206,8 @@ def _is_within(request: "Request", settings: HookSettings) -> bool:
 
 def _plain(text: str) -> str:
     """Printable ASCII only: a header may hold any byte."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(char for char in text if char.isascii() and char.isprintable())
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qa_agents.checkpoint.policy import Policy
+from qa_agents.egress import open_client, permit
 from qa_agents.errors import NotAllowedError, UnavailableError
 from qa_agents.settings import LOCAL_HOSTS, OidcSettings
 
@@ -187,20 +188,20 @@ class Oidc:
         if known is not None and not again and known[0] > self._now() - FRESH_SECONDS:
             return known[1]
         try:
-            keys = KeySet.import_key_set(self._fetch(provider.jwks_uri))
+            keys = KeySet.import_key_set(self._fetch(provider.jwks_uri, provider.jwks_uri))
         except (JoseError, ValueError, TypeError, KeyError):
             raise _silent() from None
         with self._lock:
             self._keys = (self._now(), keys)
         return keys
 
-    def _fetch(self, url: str) -> Any:
-        """A JSON document of the provider's; redirects and the environment's proxies are not followed."""
+    def _fetch(self, url: str, *named: str) -> Any:
+        """A JSON document of the provider's: at the issuer, or at an address that its discovery document named."""
         _need_library()
         import httpx
 
         try:
-            with httpx.Client(timeout=self._settings.timeout, follow_redirects=False, trust_env=False) as client:
+            with open_client([self._settings.issuer, *named], timeout=self._settings.timeout) as client:
                 answer = client.get(url, headers={"Accept": "application/json"})
                 answer.raise_for_status()
                 return answer.json()
@@ -224,6 +225,7 @@ class Oidc:
             timeout=self._settings.timeout,
             follow_redirects=False,
             trust_env=False,
+            event_hooks={"request": [lambda request: permit(str(request.url), [provider.token_endpoint])]},
         )
 
 

@@ -9,10 +9,11 @@ from qa_agents.checkpoint.schema import VERDICTS, Review
 from qa_agents.checkpoint.votes import hours_left, progress, proposals, same_person
 from qa_agents.checkpoint.waiting import Filters, waiting_page
 from qa_agents.errors import ConflictError, NotFoundError, QAAgentsError, UsageError
-from qa_agents.service.forms import answer_of
+from qa_agents.service.forms import WAIVERS, answer_of
 from qa_agents.service.login import Login
 from qa_agents.service.plan_pages import PlanPages
 from qa_agents.service.sessions import Session, reviewer_of
+from qa_agents.service.summary_pages import SummaryPages
 from qa_agents.service.views import shown_view, verdict_view
 from qa_agents.service.web import Site, query, redirect, status_of
 
@@ -35,6 +36,7 @@ class Pages:
         self._workspace = workspace
         self._site = Site(workspace, secure=secure)
         self._plans = PlanPages(self._site)
+        self._summaries = SummaryPages(self._site)
 
     def routes(self) -> "list[BaseRoute]":
         """Every page's route; none of them is part of the API's description."""
@@ -53,6 +55,7 @@ class Pages:
             Route("/ledger", read(self._ledger), methods=["GET"]),
             Route("/stats", read(self._stats), methods=["GET"]),
             *self._plans.routes(),
+            *self._summaries.routes(),
         ]
 
     def operations(self, schema: dict[str, Any]) -> "Response":
@@ -173,11 +176,16 @@ class Pages:
             "needed": needed,
             "hours_left": hours_left(policy, review, time.time()),
             "tomorrow": (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d"),
+            "waivers": WAIVERS,
             "written": [] if self._hides(review) else self._written(review, write),
         }
         if review.kind == "plan":
             page = _number(request.query_params.get("page"), 1)
             return self._site.page("plan_review.html", session, {**body, **self._plans.body(review, page)}, status)
+        if review.kind == "summary":
+            return self._site.page(
+                "summary_review.html", session, {**body, "told": self._summaries.body(review)}, status
+            )
         return self._site.page("review.html", session, {**body, "verdict": self._verdict(review)}, status)
 
     def _verdict(self, review: Review) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
-from qa_agents.errors import NotFoundError, QAAgentsError, UsageError
+from qa_agents.errors import ConflictError, NotFoundError, QAAgentsError, UsageError
 from qa_agents.service.sessions import Session, reviewer_of
 from qa_agents.service.web import Site, redirect, status_of
 
@@ -34,6 +34,7 @@ class PlanPages:
         return [
             Route("/plans", read(self._list), methods=["GET"]),
             Route("/plans/{name}", read(self._show), methods=["GET"]),
+            Route("/plans/{name}/requirements/{requirement_id}", change(self._accept_all), methods=["POST"]),
             Route("/plans/{name}/cases/{case_id}", read(self._case), methods=["GET"]),
             Route("/plans/{name}/cases/{case_id}", change(self._decide), methods=["POST"]),
         ]
@@ -103,6 +104,23 @@ class PlanPages:
         except QAAgentsError as error:
             return self._case_page(request, session, said=error, typed=form)
         return redirect(f"/plans/{name}#c-{case_id}" if verdict != "reject" else f"/plans/{name}")
+
+    def _accept_all(self, request: "Request", session: Session, form: dict[str, str]) -> "Response":
+        """Accept every case of a requirement that was shown and that nobody judged yet, in one draft."""
+        from qa_agents import planning
+
+        name, requirement_id = request.path_params["name"], request.path_params["requirement_id"]
+        wanted = set(form.get("cases", "").split())
+        shown = [
+            case.id
+            for case in planning.plan_of(self._workspace, name).cases
+            if requirement_id in case.requirement_ids and case.id in wanted
+        ]
+        if not shown:
+            raise ConflictError("These cases have changed since you opened the page.", hint="Look again, then decide.")
+        person = reviewer_of(self._workspace.inbox.policy, session)
+        planning.accept_items(self._workspace, name, shown, recognised=person)
+        return redirect(f"/plans/{name}#r-{requirement_id}")
 
     def _case_page(
         self,

@@ -111,6 +111,7 @@ def _requirement(
         "tested": one.kind not in NOT_TESTED,
         "risk": {"level": risk.level, "reasons": [write.text(text) for text in risk.reasons]} if risk else None,
         "cases": [_case(case, verdicts, write) for case in cases],
+        "unjudged": [case.id for case in cases if case.id not in verdicts],
     }
 
 

@@ -46,6 +46,7 @@ def verdict_view(triage: Triage, description: str, mask: Callable[[str], str]) -
         ],
         "proposals": [_proposal(name, triage.proposals.get(name, Proposal()), write) for name in FIELDS],
         "hypothesis": write.text(triage.hypothesis.text) if triage.hypothesis else None,
+        "witness": [write.text(line) for line in triage.witness.told()] if triage.witness else [],
         "questions": [write.text(text) for text in triage.missing],
         "writes": [_write(action, write) for action in triage.actions],
         "reasons": [_reason(reason, write) for reason in triage.gate.reasons],

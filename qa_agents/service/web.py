@@ -46,7 +46,7 @@ _FOREVER = {"Cache-Control": "max-age=31536000, immutable"}
 
 
 class Headed:
-    """ASGI middleware: whatever is answered outside `/hooks/` carries the headers above, unless it has its own."""
+    """ASGI middleware: whatever is answered carries the headers above, unless it has its own."""
 
     def __init__(self, app: "ASGIApp", *, https: bool = False) -> None:
         self._app = app
@@ -56,7 +56,7 @@ class Headed:
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass on, adding headers to the answer's start."""
-        if scope["type"] != "http" or scope["path"].startswith("/hooks/"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 

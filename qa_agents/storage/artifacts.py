@@ -3,13 +3,13 @@
 import hashlib
 import time
 import zlib
-from functools import cache
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.sql import Executable
 
 from qa_agents.errors import ErasedError, NotFoundError
 from qa_agents.storage.engine import dialect_of, later
+from qa_agents.storage.prepared import Prepared
 from qa_agents.storage.tables import artifacts
 
 ERASED = "erased"
@@ -25,11 +25,10 @@ def put_artifact(connection: Connection, body: bytes, media_type: str = "applica
     """Store `body` (compressed) unless it is there already; return its SHA-256. One that was erased comes back."""
     digest = sha256_hex(body)
     values = {"media_type": media_type, "size": len(body), "body": zlib.compress(body, level=3)}
-    later(connection, _put(connection.dialect.name), sha256=digest, created_at=time.time(), **values)
+    later(connection, _PUT, sha256=digest, created_at=time.time(), **values)
     return digest
 
 
-@cache
 def _put(dialect: str) -> Executable:
     new = dialect_of(dialect).insert(artifacts)
     kept = {name: new.excluded[name] for name in ("media_type", "size", "body")}
@@ -37,6 +36,9 @@ def _put(dialect: str) -> Executable:
         index_elements=[artifacts.c.sha256], set_=kept, where=artifacts.c.media_type == ERASED
     )
     return statement
+
+
+_PUT = Prepared(_put)
 
 
 def get_artifact(connection: Connection, sha256: str) -> bytes:

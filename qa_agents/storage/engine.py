@@ -4,19 +4,19 @@ import contextlib
 import math
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, select, text, update
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql import Executable
 
 from qa_agents.errors import StorageError
 from qa_agents.storage import migrations
+from qa_agents.storage.prepared import Call, Prepared, Record
 from qa_agents.storage.tables import counters, workspace_facts
 
 BUSY_TIMEOUT_MS = 15_000
@@ -26,12 +26,12 @@ _REST_SECONDS = 30.0
 """A connection to a server that was idle for longer is asked whether it still lives."""
 _ADVISORY_SPACE = 7_301
 """First key of PostgreSQL's two-key advisory locks, so that ours meet nobody else's."""
-_WRITERS = 1
-"""Second key of the lock that every write transaction holds."""
+WRITERS_LOCK = "pg_advisory_xact_lock(7302, hashtext(current_schema()))"
+"""The lock that every write transaction holds on PostgreSQL: one per schema, as several workspaces may share a database."""
 
 
 class Database:
-    """One engine and its transactions. Write transactions are serial: BEGIN IMMEDIATE on SQLite, one lock on PostgreSQL.
+    """One engine and its transactions. Write transactions are serial: BEGIN IMMEDIATE on SQLite, a lock per schema on PostgreSQL.
 
     So a check inside a write transaction holds until its commit, on both engines and without a word in the callers.
     """
@@ -68,8 +68,10 @@ class Database:
 
         Half the cost of `read` where one statement sees all there is to see, and of `write` where one checks what it changes.
         """
-        with _mapped(), self._engine.connect().execution_options(qa_single=True) as connection:
+        options = {"qa_single": True, "qa_waiting": []}
+        with _mapped(), self._engine.connect().execution_options(**options) as connection:
             yield connection
+            _send_waiting(connection)
 
     def close(self) -> None:
         """Give every connection back; the object is unusable afterwards."""
@@ -112,30 +114,91 @@ def next_values(connection: Connection, name: str, count: int = 1) -> range:
     return range(taken + 1, taken + count + 1)
 
 
-def later(connection: Connection, statement: Executable, /, **values: object) -> None:
+class Answer:
+    """What a statement returns, from when it is sent."""
+
+    def __init__(self, connection: Connection, call: Call) -> None:
+        self._connection = connection
+        self._call = call
+        self._records: list[Record] | None = None
+
+    def records(self) -> list[Record]:
+        """The rows. Sends what waits if this statement is among it. Raises StorageError when its transaction failed before."""
+        if self._records is None:
+            _send_waiting(self._connection)
+        if self._records is None:
+            raise StorageError("The database was not asked: its transaction had failed.", hint="Repeat it.")
+        return self._records
+
+    def take(self, cursor: Any) -> None:
+        """Fetch every row: for the sender alone. A row left behind would keep SQLite's lock."""
+        self._records = self._call.decode(cursor.fetchall())
+
+
+def later(connection: Connection, statement: Prepared, /, **values: object) -> None:
     """Execute a statement, with these parameters, whose result nobody needs: before the next one, or with the commit.
 
-    Within `Database.write`. PostgreSQL gets all that wait in one message, with the commit; what is wrong with one is raised then.
+    PostgreSQL gets all that wait in one message; what is wrong with one is raised then.
     """
+    _send(connection, statement.call(connection.dialect, values), None)
+
+
+def soon(connection: Connection, statement: Prepared, /, **values: object) -> Answer:
+    """Ask for rows that are needed a moment later: as `later`, so that several questions travel together."""
+    call = statement.call(connection.dialect, values)
+    answer = Answer(connection, call)
+    _send(connection, call, answer)
+    return answer
+
+
+def ask(connection: Connection, statement: Prepared, /, **values: object) -> list[Record]:
+    """The rows that a statement returns, now."""
+    return soon(connection, statement, **values).records()
+
+
+def _send(connection: Connection, call: Call, answer: Answer | None) -> None:
+    """Give a statement to the driver: at once on SQLite, with the others that wait on PostgreSQL."""
+    if not connection.in_transaction():
+        connection.begin()
     waiting = connection.get_execution_options().get("qa_waiting")
-    if waiting is None or connection.dialect.name != "postgresql":
-        connection.execute(statement, values)
-    else:
-        waiting.append((statement, values))
+    if waiting is not None and connection.dialect.name == "postgresql":
+        waiting.append((call, answer))
+        return
+    cursor = _driver(connection).execute(call.sql, call.parameters)
+    if answer is not None:
+        answer.take(cursor)
 
 
 def _send_waiting(connection: Connection, *, commit: bool = False) -> None:
     waiting = connection.get_execution_options().get("qa_waiting")
     if not waiting:
         return
-    statements = list(waiting)
+    calls = [*waiting, (_COMMIT, None)] if commit else list(waiting)
     waiting.clear()
+    _deliver(connection, calls)
+
+
+def _deliver(connection: Connection, calls: Sequence[tuple[Call, Answer | None]]) -> None:
+    """Give statements to PostgreSQL, several in one message."""
     raw = _driver(connection)
-    with raw.pipeline():
-        for statement, values in statements:
-            connection.execute(statement, values)
-        if commit:
-            raw.execute("COMMIT")
+    try:
+        with raw.pipeline() if len(calls) > 1 else contextlib.nullcontext():
+            rest, asked = raw.cursor(), []
+            for call, answer in calls:
+                cursor = rest if answer is None else raw.cursor()
+                cursor.execute(call.sql, call.parameters)
+                if answer is not None:
+                    asked.append((answer, cursor))
+        for answer, cursor in asked:
+            answer.take(cursor)
+    except Exception:
+        if raw.closed:
+            connection.engine.dispose(close=False)  # the server went away: the other connections are as dead
+            connection.invalidate()
+        raise
+
+
+_COMMIT = Call("COMMIT")
 
 
 def _driver(connection: Connection) -> Any:
@@ -168,8 +231,16 @@ def remember_fact(connection: Connection, name: str, value: object) -> None:
 
 def recall_fact(connection: Connection, name: str) -> object | None:
     """The JSON fact stored under `name`, or None."""
-    table = workspace_facts
-    return connection.execute(select(table.c.value).where(table.c.name == name)).scalar()
+    return fact_asked(connection, name)()
+
+
+def fact_asked(connection: Connection, name: str) -> Callable[[], object | None]:
+    """As `recall_fact`; the question travels with others, and the answer is there when it is called for."""
+    answer = soon(connection, _FACT, the_name=name)
+    return lambda: next((row["value"] for row in answer.records()), None)
+
+
+_FACT = Prepared(select(workspace_facts.c.value).where(workspace_facts.c.name == bindparam("the_name")))
 
 
 def _postgres_engine(url: str) -> Engine:
@@ -213,29 +284,21 @@ def _postgres_engine(url: str) -> Engine:
         options = connection.get_execution_options()
         if options.get("qa_single", False):
             return
-        statement = "BEGIN ISOLATION LEVEL REPEATABLE READ"
-        if options.get("qa_write", False):
-            flush = "on" if options.get("qa_durable", True) else "off"
-            statement = (
-                f"BEGIN; SELECT set_config('lock_timeout', '{BUSY_TIMEOUT_MS}', true), "
-                f"set_config('idle_in_transaction_session_timeout', '{_PAUSED_MS}', true), "
-                f"set_config('synchronous_commit', '{flush}', true), "
-                f"pg_advisory_xact_lock({_ADVISORY_SPACE}, {_WRITERS})"
-            )
-        raw = _driver(connection)
-        try:
-            raw.execute(statement, prepare=False)  # one message; a prepared statement could not hold two
-        except engine.dialect.loaded_dbapi.Error:
-            if raw.closed:
-                engine.dispose(close=False)  # the server went away: the other connections are as dead
-            raise
+        if not options.get("qa_write", False):
+            _deliver(connection, [(Call("BEGIN ISOLATION LEVEL REPEATABLE READ"), None)])
+            return
+        flush = "on" if options.get("qa_durable", True) else "off"
+        alone = (
+            f"SELECT set_config('lock_timeout', '{BUSY_TIMEOUT_MS}', true), "
+            f"set_config('idle_in_transaction_session_timeout', '{_PAUSED_MS}', true), "
+            f"set_config('synchronous_commit', '{flush}', true), {WRITERS_LOCK}"
+        )
+        # They travel with the first statement.
+        options["qa_waiting"].extend([(Call("BEGIN"), None), (Call(alone), None)])
 
-    @event.listens_for(engine, "before_execute")
-    def _first_what_waits(
-        connection: Connection, _statement: object, _many: object, _one: object, options: Any
-    ) -> None:
-        if not options.get("qa_unrelated", False):
-            _send_waiting(connection)
+    @event.listens_for(engine, "before_cursor_execute")
+    def _first_what_waits(connection: Connection, *_: object) -> None:
+        _send_waiting(connection)
 
     return engine
 
@@ -263,15 +326,22 @@ def _sqlite_engine(path: Path) -> Engine:
     def _begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         if options.get("qa_single", False):
-            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+            _set_flush(connection, "NORMAL")
         elif options.get("qa_write", False):
             flush = "FULL" if options.get("qa_durable", True) else "NORMAL"
-            connection.exec_driver_sql(f"PRAGMA synchronous={flush}")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            _set_flush(connection, flush)
+            _driver(connection).execute("BEGIN IMMEDIATE")
         else:
-            connection.exec_driver_sql("BEGIN")
+            _driver(connection).execute("BEGIN")
 
     return engine
+
+
+def _set_flush(connection: Connection, when: str) -> None:
+    """Set SQLite's `synchronous` for what is committed next, unless it is that already."""
+    if connection.info.get("qa_synchronous") != when:
+        _driver(connection).execute(f"PRAGMA synchronous={when}")
+        connection.info["qa_synchronous"] = when
 
 
 _SENTENCES = (
@@ -293,14 +363,17 @@ def _mapped() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        damaged = isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError)
-        if isinstance(error, OperationalError) or damaged:
+        if isinstance(error, OperationalError) or _is_damage(error.orig):
             raise _storage_error(error.orig or error) from error
         raise
     except Exception as error:
-        if type(error).__module__.startswith("psycopg"):  # from what went past SQLAlchemy
+        if type(error).__module__.startswith("psycopg") or _is_damage(error):  # from what went past SQLAlchemy
             raise _storage_error(error) from error
         raise
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.IntegrityError)
 
 
 def _storage_error(error: BaseException) -> StorageError:

@@ -69,6 +69,15 @@ def m009_model_calls(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
+def m010_one_job_in_hand(connection: Connection) -> None:
+    """Let the database itself see to it that one job of a key is in hand at a time."""
+    jobs = tables.jobs
+    connection.execute(update(jobs).where(jobs.c.state == "doing").values(state="todo", lease_until=None))
+    for index in jobs.indexes:
+        if index.name == "jobs_in_hand":
+            index.create(connection, checkfirst=True)
+
+
 def _add_column(connection: Connection, table: Table, name: str) -> None:
     """Add one column to an existing table, unless a newer `create_all` made it already."""
     if name in {column["name"] for column in inspect(connection).get_columns(table.name)}:
@@ -87,6 +96,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     m007_test_runs,
     m008_listed_reviews,
     m009_model_calls,
+    m010_one_job_in_hand,
 )
 CURRENT = len(MIGRATIONS)
 

@@ -335,6 +335,8 @@ model_answers = Table(
 Index("intake_state", intake.c.state, intake.c.pk)
 Index("jobs_state", jobs.c.state, jobs.c.pk)
 Index("jobs_key", jobs.c.key, jobs.c.state, jobs.c.pk)
+_IN_HAND = jobs.c.state == "doing"
+Index("jobs_in_hand", jobs.c.key, unique=True, sqlite_where=_IN_HAND, postgresql_where=_IN_HAND)
 Index("incidents_created", incidents.c.created)
 Index("reports_received", reports.c.received_at)
 

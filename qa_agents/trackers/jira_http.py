@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 
+from qa_agents.egress import permit
 from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from qa_agents.settings import JiraSettings
 from qa_agents.trackers.jira_json import Json, items, table
@@ -117,12 +118,13 @@ class JiraHttp:
     ) -> tuple[int, Mapping[str, str], bytes]:
         import requests
 
-        started = self._clock()
+        started, url = self._clock(), f"{self.settings.base_url}{path}"
+        permit(url, [self.settings.base_url])
         try:
             with requests.Session.request(
                 self._session,
                 method,
-                f"{self.settings.base_url}{path}",
+                url,
                 params=dict(params or {}),
                 data=None if body is None else orjson.dumps(body),
                 timeout=self.settings.timeout,

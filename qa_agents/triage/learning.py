@@ -20,10 +20,11 @@ from qa_agents.incidents.search import Memory
 from qa_agents.storage.engine import Database
 from qa_agents.storage.learned import keep_learned, learned_sha256, load_learned
 from qa_agents.triage.classify import Neighbours, classify
+from qa_agents.triage.following import PROPOSALS, WINDOW, moved
 from qa_agents.triage.proposals.fitted import FittedProposals
 from qa_agents.triage.schema import FieldName, Proposal
 
-NAME = "proposals"
+NAME = PROPOSALS
 """Under this name the newest models are kept."""
 MIN_OUTCOMES = 100
 """With fewer closed incidents nothing is fitted."""
@@ -105,6 +106,7 @@ def fit_from_memory(memory: Memory, database: Database, progress: Progress) -> d
         "at": now.isoformat(),
         "fields": list(fitted.fields),
         "left_alone": dict(fitted.left_alone),
+        "known_until": max((model.now for model in fitted.fields.values()), default=now).isoformat(),
         "with_vectors": fitted.with_vectors,
     }
     with database.write() as connection:
@@ -140,7 +142,7 @@ class Proposer:
 
     def __init__(self, memory: Memory, database: Database) -> None:
         self._memory, self._database = memory, database
-        self._sha256: str | None = None
+        self._read: tuple[str | None, str | None] = (None, None)
         self._fitted: FittedProposals | None = None
 
     def __call__(self, report: Report, neighbours: Neighbours, as_of: datetime) -> dict[FieldName, Proposal]:
@@ -155,14 +157,15 @@ class Proposer:
     def fitted(self) -> FittedProposals | None:
         """The newest models; None before the first fit, or where they were fitted with another index."""
         with self._database.read() as connection:
-            newest = learned_sha256(connection, NAME)
-            if newest != self._sha256:
+            newest = (learned_sha256(connection, NAME), learned_sha256(connection, WINDOW))
+            if newest != self._read:
                 kept = load_learned(connection, NAME)
                 self._fitted = None
                 if kept is not None and kept.about["fingerprint"] == self._memory.fingerprint:
                     with contextlib.suppress(QAAgentsError):  # `doctor` and `learn` say what is wrong
-                        self._fitted = FittedProposals.from_bytes(kept.body)
-                self._sha256 = newest
+                        fitted = FittedProposals.from_bytes(kept.body)
+                        self._fitted = moved(fitted, load_learned(connection, WINDOW), kept.sha256)
+                self._read = newest
         return self._fitted
 
 

@@ -21,6 +21,8 @@ FactName = Literal[
 
 SILENT = "not-telling"
 """Evidence reference of a field that is silent as a rule, whatever the report says."""
+QUOTED_CHARS = 160
+"""How much of a quote stands beside what rests on it, where it is told on one line."""
 HABIT = "severity-habit"
 """Evidence reference of a severity that rests on what the team called the like, no factor being evidenced."""
 
@@ -111,6 +113,18 @@ class Opinion(_Part):
     same_fix: Literal["yes", "no", "unclear"]
     """Whether one fix would resolve both."""
     evidence: Evidence
+    record: str = ""
+    """How often such an answer was right among the team's decided cases; empty before there are enough."""
+
+
+class FieldView(_Part):
+    """The value that a language model would choose for a field, with words of the report."""
+
+    field: Literal["component", "severity"]
+    value: str
+    evidence: Evidence
+    record: str = ""
+    """As in Opinion."""
 
 
 class Testimony(_Part):
@@ -120,6 +134,7 @@ class Testimony(_Part):
     """
 
     opinions: list[Opinion] = Field(default_factory=list)
+    fields: list[FieldView] = Field(default_factory=list)
     hypothesis: Hypothesis | None = None
     facts: list[Fact] = Field(default_factory=list)
     """Found in prose by the model alone."""
@@ -133,6 +148,25 @@ class Testimony(_Part):
     models: list[str] = Field(default_factory=list)
     prompts: dict[str, str] = Field(default_factory=dict)
     """Use to the SHA-256 of the prompt."""
+    asked_of: str = ""
+    """Names endpoint and models as configured: how often answers were right counts for the same ones only."""
+
+    def told(self) -> list[str]:
+        """What it said, one plain line each, every opinion with its words and its record."""
+        held = {"yes": "one fix would resolve both", "no": "another bug", "unclear": "cannot tell"}
+        lines = [self.summary] if self.summary else []
+        lines += [_cited(f"{one.incident_id}: {held[one.same_fix]}", one.evidence, one.record) for one in self.opinions]
+        lines += [_cited(f"{one.field} {one.value}", one.evidence, one.record) for one in self.fields]
+        if self.hypothesis:
+            refs = ", ".join(dict.fromkeys(evidence.ref for evidence in self.hypothesis.evidence))
+            lines.append(f"{self.hypothesis.text} ({refs})")
+        return [*lines, *(f"not answered: {text}" for text in self.absent)]
+
+
+def _cited(said: str, evidence: Evidence, record: str) -> str:
+    """The words cited stand behind it, cut at a length that can be read."""
+    words = evidence.text if len(evidence.text) <= QUOTED_CHARS else f"{evidence.text[:QUOTED_CHARS]}…"
+    return f"{said} “{words}”" + (f", {record}" if record else "")
 
 
 class Gate(_Part):

@@ -39,7 +39,7 @@ from qa_agents.triage.schema import (
     TriageState,
 )
 from qa_agents.triage.severity.rate import Rubric, rate_severity
-from qa_agents.triage.witness import Matter, Witness
+from qa_agents.triage.witness import Matter, Witness, choices_of
 
 NEIGHBOURS = 30
 """How many past incidents are looked at, whatever number is printed."""
@@ -189,6 +189,8 @@ class Steps:
                 relations=_relations(state),
                 hypothesis=_hypothesis(state),
                 missing=lambda: self._asked(state),
+                proposed={name: one.value for name, one in _proposals(state).items()},
+                choices=choices_of(_proposals(state), near, self._parts.rubric, self._parts.severity_words()),
             )
         )
         return {"testimony": _dump(said) if said else None}

@@ -1,27 +1,29 @@
 """A language model as second witness: asked beside the statistics, checked by code, never the ground for an action."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from qa_agents.incidents.schema import Incident, Report
-from qa_agents.llm.answers import AskedQuestions, FoundFacts, Judgements, PlainSummary, RootCause
+from qa_agents.llm.answers import AskedQuestions, FieldViews, FoundFacts, Judgements, PlainSummary, RootCause
 from qa_agents.llm.gateway import Gateway
 from qa_agents.llm.prompts import Prompts
 from qa_agents.llm.schema import Answer
 from qa_agents.llm.uses import USES
 from qa_agents.triage import witness_checks as checks
-from qa_agents.triage.schema import Fact, Hypothesis, Question, Relation, Testimony
+from qa_agents.triage.schema import Fact, FieldView, Hypothesis, Proposal, Question, Relation, Testimony
+from qa_agents.triage.severity.rubric import Rubric
 
 T = TypeVar("T", bound=BaseModel)
 
+CHOICES = 20
 JUDGED = 5
 """Candidates that the model judges: the nearest, related ones first."""
 DESCRIBED_CHARS, NOTED_CHARS = 900, 700
 """How much of a candidate's description and resolution note is shown."""
-DECIDING = frozenset({"triage.relations", "triage.hypothesis"})
+DECIDING = frozenset({"triage.relations", "triage.hypothesis", "triage.fields"})
 """Uses that a verdict may rest on: where one was to be asked and gave no clean answer, a person is asked."""
 
 
@@ -37,6 +39,10 @@ class Matter:
     relations: Sequence[Relation]
     hypothesis: Hypothesis | None
     missing: Callable[[], Sequence[Question]]
+    proposed: Mapping[str, str | None] = field(default_factory=dict)
+    """Field to the value that the statistics propose."""
+    choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Field to the values that may be chosen: at most twenty of each are shown."""
 
 
 class Witness(Protocol):
@@ -61,15 +67,36 @@ class _Spoken:
 class ModelWitness:
     """Implements Witness with the uses that are switched on."""
 
-    def __init__(self, gateway: Gateway, prompts: Prompts) -> None:
-        self._gateway, self._prompts = gateway, prompts
+    def __init__(
+        self,
+        gateway: Gateway,
+        prompts: Prompts,
+        may_see: Callable[[Report], bool] = lambda one: one.restriction is None,
+        record: Callable[[str, str, str], str] = lambda *_: "",
+        asked_of: str = "",
+    ) -> None:
+        """`may_see` judges each report and each incident before any of its words are put into a question.
+
+        `record(use, answer, prompt_sha256)` says how often such an answer was right, or nothing. `asked_of` names endpoint and
+        models in the testimony.
+        """
+        self._gateway, self._prompts, self._may_see = gateway, prompts, may_see
+        self._record, self._asked_of = record, asked_of
 
     def testify(self, matter: Matter) -> Testimony | None:
         """See Witness."""
         asked = [(use, speak) for use, speak in _SPEAKING.items() if self._gateway.allows(use)]
         if not asked:
             return None
+        if not self._may_see(matter.report):
+            return Testimony(absent=["The report is restricted, so the language model was not asked."])
+        visible = [incident for incident in matter.near if self._may_see(incident)]
+        matter, hidden = replace(matter, near=visible), len(matter.near) - len(visible)
         spoken = _Spoken()
+        if hidden:
+            spoken.absent.append(
+                f"{hidden} of the past incidents like it are restricted: the model was not shown them."
+            )
         for _, speak in asked:
             speak(self, matter, spoken)
         return Testimony.model_validate(
@@ -79,6 +106,7 @@ class ModelWitness:
                 "absent": spoken.absent,
                 "models": sorted(spoken.models),
                 "prompts": spoken.prompts,
+                "asked_of": self._asked_of,
             }
         )
 
@@ -96,7 +124,10 @@ class ModelWitness:
         inputs = {"report": _report(matter.report), "candidates": _numbered(shown)}
         answer = self._ask("triage.relations", Judgements, matter, spoken, **inputs)
         if answer.value is not None:
-            held = checks.opinions(answer.value, shown, answer.placeholders)
+            held = [
+                one.model_copy(update={"record": self._record("triage.relations", one.same_fix, answer.prompt_sha256)})
+                for one in checks.opinions(answer.value, shown, answer.placeholders)
+            ]
             spoken.said["opinions"] = held
             spoken.doubts += checks.relation_doubts(held, matter.relations, shown)
 
@@ -112,13 +143,31 @@ class ModelWitness:
             spoken.said["hypothesis"] = said
             spoken.doubts += checks.hypothesis_doubts(matter.hypothesis, said)
 
+    def fields(self, matter: Matter, spoken: _Spoken) -> None:
+        """Component and severity, out of the values that the team uses."""
+        choices = {name: list(matter.choices.get(name, ()))[:CHOICES] for name in ("component", "severity")}
+        if not all(choices.values()):
+            return
+        shown = {"components": _listed(choices["component"]), "severities": _listed(choices["severity"])}
+        answer = self._ask("triage.fields", FieldViews, matter, spoken, report=_report(matter.report), **shown)
+        if answer.value is not None:
+            views = [
+                one.model_copy(
+                    update={
+                        "record": self._record("triage.fields", answer_of(one, matter.proposed), answer.prompt_sha256)
+                    }
+                )
+                for one in checks.field_views(answer.value, choices, matter.report, answer.placeholders)
+            ]
+            spoken.said["fields"] = views
+            spoken.doubts += checks.field_doubts(views, matter.proposed)
+
     def questions(self, matter: Matter, spoken: _Spoken) -> None:
         """The questions to the reporter, worded for this report."""
         missing = matter.missing()
         if not missing:
             return
-        listed = "\n".join(f"{number}. {question.text}" for number, question in enumerate(missing, start=1))
-        inputs = {"report": _report(matter.report), "missing": listed}
+        inputs = {"report": _report(matter.report), "missing": _listed([question.text for question in missing])}
         answer = self._ask("triage.questions", AskedQuestions, matter, spoken, **inputs)
         if answer.value is not None:
             spoken.said["questions"] = checks.questions(answer.value, matter.report, missing)
@@ -149,6 +198,7 @@ _SPEAKING: dict[str, Callable[[ModelWitness, Matter, _Spoken], None]] = {
     "triage.facts": ModelWitness.facts,
     "triage.relations": ModelWitness.relations,
     "triage.hypothesis": ModelWitness.hypothesis,
+    "triage.fields": ModelWitness.fields,
     "triage.questions": ModelWitness.questions,
     "triage.summary": ModelWitness.summary,
 }
@@ -159,6 +209,28 @@ def _shown(matter: Matter) -> list[Incident]:
     related = {relation.incident_id: place for place, relation in enumerate(matter.relations)}
     order = sorted(matter.near, key=lambda incident: related.get(incident.id, len(related)))
     return order[:JUDGED]
+
+
+def choices_of(
+    proposals: Mapping[str, Proposal], near: Sequence[Incident], rubric: Rubric, words: Sequence[str]
+) -> dict[str, list[str]]:
+    """What a model may choose from: the components that were considered or that the like had, and the team's severities.
+
+    In the alphabet's order, or the rubric's: the place in a list says nothing of what the statistics hold.
+    """
+    considered = proposals["component"]
+    components = {one.value for one in considered.alternatives} | {one.component for one in near if one.component}
+    named = [*([considered.value] if considered.value else []), *sorted(components)]
+    return {"component": sorted(dict.fromkeys(named[:CHOICES])), "severity": rubric.ordered(words)[:CHOICES]}
+
+
+def answer_of(view: FieldView, proposed: Mapping[str, str | None]) -> str:
+    """What kind of answer a view is, for its record: `component differs`, `severity agrees`."""
+    return f"{view.field} {'agrees' if proposed.get(view.field) == view.value else 'differs'}"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "\n".join(f"{number}. {' '.join(text.split())}" for number, text in enumerate(texts, start=1))
 
 
 def _report(report: Report) -> str:

@@ -5,12 +5,13 @@ person is asked. A claim whose quote is not verbatim, whose numbers come from no
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from qa_agents.incidents.schema import Incident, Report
-from qa_agents.llm.answers import AskedQuestions, FoundFacts, Judgements, PlainSummary, RootCause
+from qa_agents.llm.answers import AskedQuestions, FieldViews, FoundFacts, Judgements, PlainSummary, RootCause
 from qa_agents.llm.checks import has_link, place_of, untraced
 from qa_agents.llm.redact import mask, restore
-from qa_agents.triage.schema import Evidence, Fact, Hypothesis, Opinion, Question, Relation
+from qa_agents.triage.schema import Evidence, Fact, FieldView, Hypothesis, Opinion, Question, Relation
 
 Placeholders = Mapping[str, str]
 MIN_FACT_QUOTE = 2
@@ -50,6 +51,36 @@ def opinions(found: Judgements, shown: Sequence[Incident], placeholders: Placeho
         if evidence is not None:
             held.setdefault(incident.id, Opinion(incident_id=incident.id, same_fix=one.same_fix, evidence=evidence))
     return list(held.values())
+
+
+def field_views(
+    found: FieldViews, choices: Mapping[str, Sequence[str]], report: Report, placeholders: Placeholders
+) -> list[FieldView]:
+    """The choices that are of the lists shown and rest on verbatim words of the report."""
+    told: tuple[tuple[Literal["component", "severity"], int, str], ...] = (
+        ("component", found.component, found.component_quote),
+        ("severity", found.severity, found.severity_quote),
+    )
+    views = []
+    for field, number, quote in told:
+        words = restore(quote, dict(placeholders))
+        if not 1 <= number <= len(choices.get(field, ())):
+            continue
+        if (place := place_of(words, report.summary) or place_of(words, report.description)) is None:
+            continue
+        text = report.summary if place_of(words, report.summary) else report.description
+        evidence = Evidence(kind="quote", text=one_line(text[slice(*place)]))
+        views.append(FieldView(field=field, value=choices[field][number - 1], evidence=evidence))
+    return views
+
+
+def field_doubts(views: Sequence[FieldView], proposed: Mapping[str, str | None]) -> list[str]:
+    """Where the model would choose another value than the one proposed, one sentence each."""
+    return [
+        f"The language model would choose the {view.field} {one_line(view.value)}."
+        for view in views
+        if proposed.get(view.field) not in (None, view.value)
+    ]
 
 
 def root_cause(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from qa_agents import summarizing
 from qa_agents.incidents.intake import read_batch
 from qa_agents.operations.handling import handle
 from qa_agents.planning import draft
@@ -17,6 +18,7 @@ from qa_agents.service.app import build_app
 from qa_agents.service.sessions import hashed
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
+from tests.unit.results.builders import result, run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install '.[dev]'")
 
@@ -46,6 +48,13 @@ SPEC = b"""# Deposits
 """
 
 
+GATES = (
+    b'[[gate]]\nname = "nothing new"\nmetric = "new_failures"\nop = "<="\nvalue = 0\nowner = "Ines K."\n'
+    b'why = "A release breaks nothing that worked."\n'
+    b'[[gate]]\nname = "most pass"\nmetric = "pass_rate"\nop = ">="\nvalue = 0.98\nmin_n = 200\n'
+)
+
+
 class Service:
     """What a test may touch: the address, and the workspace behind it."""
 
@@ -65,6 +74,17 @@ class Service:
             handle(self.workspace, received, options={"k": 3, "remember": True})
 
 
+def keep_runs(workspace: Workspace) -> None:
+    """A dozen green nights, and one that broke its promises and waits for a signature."""
+    names = ("capture", "refund", "deposit", "receipt")
+    for night in range(12):
+        workspace.run_store.add(run(f"night-{night}", *(result(f"tests.billing::test_{name}") for name in names)))
+    said = f"AssertionError: E_REFUND_409 <b>at</b> POST /api/refunds{' and so on' * 30}"
+    last = (result(f"tests.billing::test_{name}", "failed" if name == "refund" else "passed", said) for name in names)
+    workspace.run_store.add(run("night-12", *last, commit="f" * 40))
+    summarizing.summarise(workspace, "night-12", baseline="night-11", gates=("gates.toml", GATES))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """One Chromium for the tests of a module; no longer, because its driver keeps an event loop that other tests would meet."""
@@ -81,13 +101,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service over a workspace with seven reports and a plan."""
+    """A service over a workspace with seven reports, a plan and a test run."""
     home = tmp_path_factory.mktemp("service")
     with serving(home) as made:
         made.hand_in(
             *({**PLAIN, "id": f"IN-{n}", "summary": f"{PLAIN['summary']} ({n})"} for n in range(1, 7)), HOSTILE
         )
         draft(made.workspace, [("deposits.md", SPEC)], name="deposits")
+        keep_runs(made.workspace)
         yield made
 
 

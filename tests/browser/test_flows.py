@@ -193,6 +193,13 @@ def test_a_plan_is_answered_changed_item_by_item_and_signed(ada: Any, service: S
     ada.get_by_role("heading", name="What you sign").wait_for()
     assert "Two seconds at the 95th percentile." in ada.get_by_role("main").inner_text()
 
+    several = ada.get_by_role("button", name=re.compile(r"Accept these \d+ cases")).first
+    count = int(re.findall(r"\d+", several.inner_text())[0])
+    before = ada.locator("details.case", has_text="accept by ada").count()
+    several.press("Enter")
+    ada.wait_for_url("**/plans/deposits#r-*")
+    assert ada.locator("details.case", has_text="accept by ada").count() >= before + count
+
     case = ada.locator("details.case").first
     case_id = str(case.get_attribute("id")).removeprefix("c-")
     case.locator("summary").first.click()
@@ -226,6 +233,34 @@ def test_a_plan_is_answered_changed_item_by_item_and_signed(ada: Any, service: S
     ada.wait_for_selector("[role=status]")
     assert "Signed by ada" in said_of(ada)
     assert service.workspace.inbox.find("plan/deposits").state == "decided"
+
+
+def test_a_run_that_broke_its_promise_is_signed_by_keyboard_with_a_waiver(ada: Any, service: Service) -> None:
+    ada.goto("/runs")
+    ada.keyboard.press("j")
+    ada.keyboard.press("Enter")
+    ada.get_by_role("link", name="Sign off").press("Enter")
+    ada.wait_for_url("**/reviews/rv-*")
+    assert "nothing new" in ada.get_by_role("region", name="What is promised").inner_text()
+    ada.keyboard.press("s")
+    assert ada.get_by_label("Who is accountable").input_value() == "ada"
+    ada.get_by_text("Let promises pass").press("Enter")
+    first = ada.get_by_role("group", name="Promise 1")
+    first.get_by_label("Which").select_option("nothing new")
+    first.get_by_label("Reason").fill("It is mended on the branch.")
+    first.get_by_label("Until").fill("2099-01-01")
+    ada.get_by_role("button", name=re.compile("Sign")).press("Enter")
+    ada.wait_for_selector("[role=alert]")  # a waiver has an owner
+    assert service.workspace.inbox.find("summary/night-12").state == "pending"
+    first = ada.get_by_role("group", name="Promise 1")
+    assert first.get_by_label("Reason").input_value() == "It is mended on the branch."
+    first.get_by_label("Owner").fill("Ines K.")
+    ada.get_by_role("button", name=re.compile("Sign")).press("Enter")
+    ada.wait_for_selector("[role=status]")
+    assert "Signed by ada" in said_of(ada)
+    decision = service.workspace.inbox.find("summary/night-12").decision
+    assert decision is not None
+    assert [(one.item, one.owner) for one in decision.waivers] == [("nothing new", "Ines K.")]
 
 
 def test_after_the_logout_the_pages_are_closed(ada: Any) -> None:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 PAGES = (
     *("list", "by reason", "nothing", "triage", "answer", "questions", "plans"),
-    *("plan", "case", "record", "ledger", "history", "problem", "docs"),
+    *("plan", "case", "runs", "run", "sign-off", "record", "ledger", "history", "problem", "docs"),
 )
 
 
@@ -29,6 +29,9 @@ def address_of(name: str, service: Service) -> str:
         "plans": "/plans",
         "plan": "/plans/deposits",
         "case": f"/plans/deposits/cases/{case}",
+        "runs": "/runs",
+        "run": "/runs/night-12",
+        "sign-off": service.review_of("summary/night-12"),
         "record": "/stats",
         "ledger": "/ledger",
         "history": "/reports/IN-7",
@@ -62,8 +65,8 @@ def test_axe_finds_nothing_on_any_page(window: Any, service: Service, scheme: st
     window.emulate_media(color_scheme=scheme)
     for name in PAGES:
         window.goto(address_of(name, service))
-        if name == "answer":
-            window.keyboard.press("e")
+        if name in ("answer", "sign-off"):
+            window.keyboard.press("e" if name == "answer" else "s")
         window.evaluate("[...document.querySelectorAll('details')].slice(0, 12).forEach(one => { one.open = true })")
         assert complaints(window) == [], name
 
@@ -78,8 +81,8 @@ def test_nothing_runs_off_a_screen_320_pixels_wide(window: Any, service: Service
     window.set_viewport_size({"width": 320, "height": 640})
     for name in PAGES:
         window.goto(address_of(name, service))
-        if name == "answer":
-            window.locator("label.choice", has_text="Change").click()
+        if name in ("answer", "sign-off"):
+            window.locator("label.choice", has_text="Change" if name == "answer" else "Sign").click()
         wide = window.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert wide <= 0, name
 

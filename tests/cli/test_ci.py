@@ -174,3 +174,36 @@ def test_wrong_input_is_one_sentence_and_exit_two(
     said = capsys.readouterr().err
     assert "Traceback" not in said
     assert len(said.strip().splitlines()) == 1
+
+
+def test_a_damaged_report_among_good_ones_is_not_green(
+    ask: Any, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pushes(ask, here, 3)
+    (here / "reports").mkdir()
+    junit(here / "reports" / "whole.xml")
+    whole = (here / "good.xml").read_text()
+    (here / "reports" / "cut.xml").write_text(whole[: whole.index("test_3")])
+    code, told = ask("ci", "reports", "--branch", "main", "--commit", "bbbbbbb", "--run-id", "m3")
+    assert (code, told["summary"]["light"]) == (1, "yellow")
+    assert "cut.xml" in told["summary"]["decide"][0]["question"]
+    assert run(["ci", "reports", "--branch", "main", "--commit", "bbbbbbb", "--run-id", "m3"]) == 1
+    assert "cut.xml may have failed (--allow-partial lets it pass)" in capsys.readouterr().err
+    assert ask("ci", "reports", "--branch", "main", "--commit", "bbbbbbb", "--run-id", "m3", "--allow-partial")[0] == 0
+
+
+def test_a_report_without_any_result_is_not_green(ask: Any, here: Path) -> None:
+    (here / "none.xml").write_text('<testsuite name="s" tests="0"></testsuite>')
+    assert ask("ci", "none.xml", "--run-id", "a")[0] == 1
+    assert ask("ci", "none.xml", "--run-id", "a", "--allow-partial")[0] == 0
+    (here / "empty.xml").write_text("")
+    assert ask("ci", "empty.xml", "--run-id", "b")[0] == 2
+
+
+def test_a_damaged_run_is_no_baseline_while_there_is_a_whole_one(ask: Any, here: Path) -> None:
+    pushes(ask, here, 3)
+    whole = (here / "good.xml").read_text()
+    (here / "cut.xml").write_text(whole[: whole.index("test_3")])
+    assert ask("ci", "cut.xml", "--branch", "main", "--commit", "ccccccc", "--run-id", "m3")[0] == 1
+    code, told = ask("ci", junit(here / "good.xml"), "--branch", "main", "--commit", "ddddddd", "--run-id", "m4")
+    assert (code, told["summary"]["baseline"]["run_id"]) == (0, "m2")

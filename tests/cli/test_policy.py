@@ -2,60 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from qa_agents.checkpoint import identity
-from qa_agents.checkpoint.inbox import Inbox
 from qa_agents.checkpoint.policy import Policy
-from qa_agents.cli import policy as policy_command
-from qa_agents.cli import review as review_command
 from qa_agents.errors import FindingsError, InvalidInputError, NotAllowedError, NotFoundError, UsageError
-from qa_agents.incidents.intake import read_report
-from qa_agents.operations import deciding, handling
-from qa_agents.settings import Settings
-from qa_agents.wiring import Workspace
+from tests.cli.desk import REPORT, Desk
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "policy.toml"
-REPORT = {"id": "WEB-1", "summary": "Checkout crashes in version 2.3.1", "description": "Every time, on Android 14."}
-POLICY = Policy.model_validate(
-    {
-        "reviewers": {name: {"roles": ["triage"], "login": name} for name in ("ada", "linus", "grace")},
-        "rule": [{"name": "two", "roles": ["triage"], "approvals": 2, "sla_hours": 8}],
-    }
-)
-"""Everyone needs a colleague."""
-
-
-class Desk:
-    """The commands on one workspace, as whichever login sits there."""
-
-    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch, policy: Policy = POLICY) -> None:
-        self.home, self.policy, self.login = home, policy, "ada"
-        monkeypatch.setattr(deciding, "os_login", lambda: self.login)
-        monkeypatch.setattr(review_command, "open_workspace", lambda _context: self.workspace())
-        monkeypatch.setattr(policy_command, "open_workspace", lambda _context: self.workspace())
-        self.app = typer.Typer()
-        self.app.add_typer(review_command.app, name="review")
-        self.app.add_typer(policy_command.app, name="policy")
-
-    def workspace(self) -> Workspace:
-        workspace = Workspace(Settings(home=self.home, embedder="none"))
-        workspace.__dict__["inbox"] = Inbox(workspace.database, workspace.ledger, policy=self.policy)
-        return workspace
-
-    def run(self, *words: str, login: str = "ada") -> str:
-        self.login = login
-        result = CliRunner().invoke(self.app, list(words))
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result.output
-
-    def json(self, *words: str, login: str = "ada") -> Any:
-        return json.loads(self.run(*words, "--json", login=login))
 
 
 @pytest.fixture
@@ -63,9 +18,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     made = Desk(tmp_path / "home", monkeypatch)
     report = tmp_path / "report.json"
     report.write_text(json.dumps(REPORT))
-    with made.workspace() as workspace:
-        for received in read_report(report, 10_000):
-            handling.handle(workspace, received, options={"k": 5})
+    made.take_in(report)
     return made
 
 
@@ -137,6 +90,21 @@ def test_check_refuses_a_broken_file_and_finds_a_rule_that_never_matches(desk: D
     path.write_text('[reviewers.a]\nlogin = "a"\n[[rule]]\nname = "x"\nwhen = { rules = "securty" }')
     with pytest.raises(FindingsError, match="did you mean security"):
         desk.run("policy", "check", str(path))
+
+
+def test_check_finds_a_rule_under_which_nobody_could_approve_a_change(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    listed = '[reviewers.a]\nroles = ["lead"]\nlogin = "a"\n[reviewers.b]\nroles = ["lead"]\nlogin = "b"\n'
+    rule = '[[rule]]\nname = "two"\nroles = ["lead"]\napprovals = 2\n'
+    path.write_text(listed + rule)
+    with pytest.raises(
+        FindingsError, match="by one of the 2 who may decide could never be approved: it takes 2 others"
+    ):
+        desk.run("policy", "check", str(path))
+    path.write_text(f"{listed}{rule}proposer_may_approve = true\n")
+    assert desk.json("policy", "check", str(path))["never_approved"] == []
+    path.write_text(listed + rule.replace("2", "1"))
+    assert desk.json("policy", "check", str(path))["never_approved"] == []
 
 
 def test_check_says_which_fields_may_be_doubted(desk: Desk, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from qa_agents.checkpoint.ledger import entries
 from qa_agents.cli.stop import resume, stop
 from qa_agents.cli.triage import recover, triage
 from qa_agents.cli.undo import undo
-from qa_agents.errors import FindingsError, NotFoundError, QAAgentsError, UnavailableError, UsageError
+from qa_agents.errors import FindingsError, NotAllowedError, NotFoundError, QAAgentsError, UnavailableError, UsageError
 from qa_agents.incidents.schema import Incident
 from qa_agents.operations.deciding import decide
 from qa_agents.settings import Settings
@@ -105,6 +105,19 @@ def test_a_decision_during_a_stop_is_kept_and_carried_out_after_resuming(bench: 
         events = [entry.event for entry in entries(workspace.database)]
         assert workspace.received.balance().unaccounted == []
     assert events.index("stopped") < events.index("decided") < events.index("resumed") < events.index("action_done")
+
+
+def test_who_is_not_recognised_may_stop_and_is_recorded_as_that(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from qa_agents.operations import intervening
+
+    def unknown(*_: object) -> None:
+        raise NotAllowedError("Nobody knows this person.")
+
+    monkeypatch.setattr(intervening, "recognise", unknown)
+    monkeypatch.setattr(intervening, "os_login", lambda: "eve")
+    assert bench.run("stop", "--as", "ada").stdout.startswith(
+        "Outside effects are stopped by eve (says to be ada) since"
+    )
 
 
 def test_stopping_twice_and_resuming_without_cause_say_so(bench: Bench) -> None:

@@ -80,9 +80,7 @@ def held(home: Home) -> Iterator[None]:
     import psycopg
 
     with psycopg.connect(url_of(home.database)) as connection:
-        connection.execute(
-            "SELECT pg_advisory_xact_lock(%s, %s)", (storage_engine._ADVISORY_SPACE, storage_engine._WRITERS)
-        )
+        connection.execute(f"SELECT {storage_engine.WRITERS_LOCK}".encode())
         yield
 
 

@@ -242,7 +242,7 @@ def test_an_agent_inbox_answer_resumes_the_graph(
 ) -> None:
     bench = Bench(db, tmp_path, policy=Policy())
     review = bench.waiting()
-    assert review.shown["agent_inbox"][0]["action_request"]["args"] == {"component": "Billing"}
+    assert review.shown["action_request"]["args"] == {"component": "Billing"}
     assert bench.desk.decide(from_agent_inbox(answer, review, "ada")).state == "decided"
     (decision,) = bench.done
     assert (decision["verdict"], decision["edits"]) == (verdict, edits)

@@ -220,6 +220,50 @@ def _probe() -> Turn:
     return Turn.of({"middle": "amber", "lights": 3})
 
 
+def test_another_value_is_said_with_its_words_and_sends_the_report_to_a_person_and_no_more(
+    alone: Triage, server: ModelServer, tmp_path: Path
+) -> None:
+    def answer(asked: Asked) -> Turn:
+        if "traffic light" in asked.text:
+            return Turn.of({"middle": "amber", "lights": 3})
+        low, other = number_of(asked, "Low"), number_of(asked, "Notifications")
+        views = {"component": other, "component_quote": "Nightly capture blocks booking edits again"}
+        return Turn.of(views | {"severity": low, "severity_quote": "Nightly capture blocks booking edits again"})
+
+    server.answer = answer
+    triage, _ = triaged(tmp_path / "home", server, uses=["triage.fields"])
+    assert triage.witness is not None
+    assert [(one.field, one.value) for one in triage.witness.fields] == [
+        ("component", "Notifications"),
+        ("severity", "Low"),
+    ]
+    assert triage.proposals == alone.proposals
+    assert triage.actions == alone.actions
+    assert alone.proposals["severity"].value is None  # undetermined, which is no disagreement
+    assert triage.witness.doubts == ["The language model would choose the component Notifications."]
+    assert set(alone.gate.reasons) < set(triage.gate.reasons)
+
+
+def test_what_it_said_stands_on_the_review_page_with_its_record_and_its_words_are_no_markup() -> None:
+    from qa_agents.service.views import verdict_view
+    from qa_agents.triage.schema import Evidence, FieldView, Gate, Testimony
+
+    view = FieldView(
+        field="component",
+        value="<b>Payments</b>",
+        evidence=Evidence(kind="quote", text="the deposit hangs"),
+        record="right in 41 of 60 such cases (0.56–0.79)",
+    )
+    triage = Triage(
+        report_id="IN-1", gate=Gate(decision="ask"), witness=Testimony(fields=[view], absent=["it was slow"])
+    )
+    shown = verdict_view(triage, "It hangs.", lambda text: text)
+    assert [str(line) for line in shown["witness"]] == [
+        "component &lt;b&gt;Payments&lt;/b&gt; “the deposit hangs”, right in 41 of 60 such cases (0.56–0.79)",
+        "not answered: it was slow",
+    ]
+
+
 def _agreeing(asked: Asked) -> dict[str, Any]:
     if "traffic light" in asked.text:
         return {"middle": "amber", "lights": 3}
@@ -245,6 +289,9 @@ def _agreeing(asked: Asked) -> dict[str, Any]:
 def _by_shape(asked: Asked, **said: Any) -> dict[str, Any]:
     """What is said, in the shape that is asked for."""
     fields = (asked.schema or {}).get("properties", {})
+    if "component_quote" in fields:
+        nothing = {"component": 0, "component_quote": "", "severity": 0, "severity_quote": ""}
+        return dict(said.get("views", nothing))
     if "judgements" in fields:
         return {"judgements": [said["judgement"]] if "judgement" in said else []}
     if "claims" in fields:
@@ -254,3 +301,34 @@ def _by_shape(asked: Asked, **said: Any) -> dict[str, Any]:
     if "facts" in fields:
         return {"facts": []}
     return {"text": said.get("summary", "Nothing.")}
+
+
+def test_learn_holds_what_the_model_said_against_what_people_decided_and_prompts_list_tells(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from qa_agents.cli.app import app
+
+    def answer(asked: Asked) -> Turn:
+        if "traffic light" in asked.text:
+            return Turn.of({"middle": "amber", "lights": 3})
+        right = number_of(asked, "Payments")
+        views = {"component": right, "component_quote": "Nightly capture blocks booking edits again"}
+        return Turn.of(views | {"severity": 0, "severity_quote": ""})
+
+    server.answer = answer
+    triaged(tmp_path, server, uses=["triage.fields"])
+    monkeypatch.setenv("QA_AGENTS_EMBEDDER", "none")
+    monkeypatch.setenv("QA_AGENTS_MODEL__BASE_URL", server.base_url)
+    monkeypatch.setenv("QA_AGENTS_MODEL__FAST", "scripted")
+
+    def run(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["--home", str(tmp_path), *arguments]).stdout
+
+    assert "off: not measured" in run("prompts", "list", "--json").partition('"triage.fields"')[2][:600]
+    run("review", "edit", "IN-401", "--set", "component=Payments", "--reason", "other", "--as", "ada")
+    assert "witness: fitted on 1 outcomes" in run("learn")
+    rows = {row["use"]: row for row in json.loads(run("prompts", "list", "--json"))["uses"]}
+    assert rows["triage.fields"]["standing"] == "off: 1 of its answers were decided so far, it takes 30"
+    assert not rows["triage.fields"]["on"]

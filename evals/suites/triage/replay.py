@@ -58,6 +58,8 @@ def replay(
         if now - synced >= SYNC:
             take_over(workspace, list(history.due(now, position)), found, tell)
             synced = now
+            if fit:
+                workspace.follow()
         if mark is not None and now >= mark:
             _refit(workspace, now, found, tell)
             counter.renew()

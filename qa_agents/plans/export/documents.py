@@ -3,7 +3,7 @@
 import re
 
 from qa_agents.plans.export.cells import as_csv
-from qa_agents.plans.schema import NOT_TESTED, Question, Requirement, TestCase, TestPlan
+from qa_agents.plans.schema import NOT_TESTED, Changes, Question, Requirement, TestCase, TestPlan
 from qa_agents.plans.trace import matrix
 from qa_agents.plans.wording import counted
 
@@ -95,7 +95,21 @@ def _changes(plan: TestPlan) -> list[str]:
         )
         if one.before and one.after:
             lines += [f"  - was: {inline(one.before)}", f"  - is: {inline(one.after)}"]
+        lines += _follows(plan, changes, one.requirement_id)
     return [*lines, ""]
+
+
+def _follows(plan: TestPlan, changes: Changes, requirement_id: str) -> list[str]:
+    """What a changed statement made of its cases, and what it leaves open: a change without a case is no silent one."""
+    fates = {name: fate for fate in ("redrafted", "suspect", "added", "orphaned") for name in getattr(changes, fate)}
+    cases = [
+        f"{case.id} {fates[case.id]}"
+        for case in plan.cases
+        if requirement_id in case.requirement_ids and case.id in fates
+    ]
+    asked = [one for one in plan.questions if one.id in changes.questions and requirement_id in one.requirement_ids]
+    lines = [f"  - cases: {', '.join(cases)}"] if cases else []
+    return lines + [f"  - asked: {one.id} {inline(one.text)}" for one in asked]
 
 
 def _requirement(requirement: Requirement, cases: list[TestCase]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from qa_agents.errors import InvalidInputError
 from qa_agents.plans.read.limits import Limits
-from qa_agents.plans.read.parsed import SPACE, Parsed, Written, cells_of
+from qa_agents.plans.read.parsed import SPACE, Parsed, Ragged, Written, cells_of
 
 MEDIA = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -81,6 +81,9 @@ def read_docx(data: bytes, limits: Limits) -> Parsed:
     unread += [sentence for prefix, sentence in LEFT_OUT if any(name.startswith(prefix) for name in names)]
     if reader.hidden:
         unread.append(f"Hidden text in the Word file: {reader.hidden} pieces, not read.")
+    unread += reader.ragged
+    if reader.notes:
+        unread.append(f"Footnotes that the Word file's text does not call: {len(reader.notes)}, not read.")
     if reader.boxes:
         unread.append("Text boxes in the Word file: not read.")
     return Parsed(MEDIA, reader.written.text, reader.written.blocks, unread)
@@ -127,6 +130,7 @@ class _Reader:
         self.limits = limits
         self.hidden = 0
         self.boxes = 0
+        self.ragged: list[str] = []
 
     def children(self, parent: Any) -> None:
         for element in parent:
@@ -165,6 +169,7 @@ class _Reader:
 
     def table(self, element: Any) -> None:
         header: list[str] = []
+        ragged = Ragged()
         for row in element.iterchildren(f"{W}tr"):
             cells = [
                 SPACE.sub(" ", " ".join(self.text(part) for part in cell.iter(f"{W}p"))).strip()
@@ -173,7 +178,10 @@ class _Reader:
             if not header:
                 header = cells
             elif any(cells):
+                ragged.look(header, cells)
                 self.written.add("table_row", " | ".join(cells), cells=cells_of(header, cells))
+
+        self.ragged += ragged.said(f"under “{' | '.join(header)[:60]}”")
 
     def text(self, paragraph: Any) -> str:
         """Inserted text is read, deleted text is not; hidden text is counted."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from qa_agents.plans.read.limits import Limits
-from qa_agents.plans.read.parsed import SPACE, Lines, Parsed, Written, cells_of, word_set
+from qa_agents.plans.read.parsed import SPACE, Lines, Parsed, Ragged, Written, cells_of, word_set
 from qa_agents.plans.schema import BlockKind
 
 BREAKS = word_set(
@@ -37,6 +37,7 @@ class _Pieces(HTMLParser):
         self.source = source
         self.found: list[Piece] = []
         self.skipped: dict[str, int] = {}
+        self.ragged = Ragged()
         self.kind: BlockKind = "paragraph"
         self.level = 0
         self.texts: list[str] = []
@@ -120,6 +121,7 @@ class _Pieces(HTMLParser):
         if self.row_is_header and not self.header:
             self.header = row
         elif any(row) and self.row_span[0] >= 0:
+            self.ragged.look(self.header, row)
             cells = cells_of(self.header, row)
             self.found.append(Piece("table_row", " | ".join(row), *self.row_span, cells=cells))
 
@@ -175,5 +177,6 @@ def read_html(source: str, limits: Limits) -> Parsed:
             written.heading(piece.level, piece.text)
         else:
             written.add(piece.kind, piece.text, cells=piece.cells)
-    unread = [f"{count} × {name}: not read." for name, count in sorted(parser.skipped.items())]
+    unread = parser.ragged.said("in the page")
+    unread += [f"{count} × {name}: not read." for name, count in sorted(parser.skipped.items())]
     return Parsed("text/html", written.text, written.blocks, unread)

@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from qa_agents.plans.read import html
 from qa_agents.plans.read.limits import Limits
-from qa_agents.plans.read.parsed import Headings, Lines, Parsed, RawBlock, cells_of, plain, trimmed
+from qa_agents.plans.read.parsed import Headings, Lines, Parsed, Ragged, RawBlock, cells_of, plain, trimmed
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
 TITLE = re.compile(r"^title:[ \t]*[\"']?(.{1,200}?)[\"']?[ \t]*$", re.MULTILINE | re.IGNORECASE)
@@ -187,6 +187,7 @@ def _html(reader: _Reader, token: Token) -> None:
 
 def _table(reader: _Reader, tokens: list[Token], position: int) -> int:
     header: list[str] = []
+    ragged, line = Ragged(), reader.lines.number(reader.span(tokens[position])[0]) if tokens[position].map else 0
     while tokens[position].type != "table_close":
         token = tokens[position]
         if token.type == "tr_open" and token.map:
@@ -198,6 +199,8 @@ def _table(reader: _Reader, tokens: list[Token], position: int) -> int:
             if not header:
                 header = [plain(name) for name in row]
             else:
+                ragged.look(header, row)
                 reader.add("table_row", start, start + len(raw), cells_of(header, row))
         position += 1
+    reader.unread += ragged.said(f"line {line}")
     return position

@@ -165,6 +165,30 @@ def cells_of(header: list[str], row: Iterable[str]) -> dict[str, str]:
     return named
 
 
+class Ragged:
+    """The rows of one table that have another number of cells than its header."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = []
+
+    def look(self, header: list[str], row: list[str]) -> None:
+        """Keep the row where its cells do not fit the header."""
+        if header and len(header) != len(row):
+            self.rows.append(row)
+
+    def said(self, where: str) -> list[str]:
+        """One sentence for the table, [] where every row fits; `where` is `line 12`, or the heading it stands under."""
+        if not self.rows:
+            return []
+        first, more = self.rows[0], len(self.rows) - 1
+        cells = "1 cell" if len(first) == 1 else f"{len(first)} cells"
+        others = f" and {more} more" if more else ""
+        return [
+            f"Table, {where}: the row “{' | '.join(first)[:60]}” ({cells}){others} does not have one cell for each heading; "
+            "its cells were taken from the left, look at it by hand."
+        ]
+
+
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """The same stretch without white space at its ends."""
     while start < end and text[start].isspace():

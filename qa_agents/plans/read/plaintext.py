@@ -4,7 +4,7 @@ import re
 from itertools import takewhile
 
 from qa_agents.plans.read.limits import Limits
-from qa_agents.plans.read.parsed import Headings, Lines, Parsed, RawBlock, cells_of, trimmed
+from qa_agents.plans.read.parsed import Headings, Lines, Parsed, Ragged, RawBlock, cells_of, trimmed
 
 UNDERLINE = re.compile(r"[ \t]*([=\-~^*])\1{2,}[ \t]*\Z")
 NUMBERED = re.compile(r"[ \t]*((?:\d{1,3}\.){1,6}\d{0,3}|[A-Z]\.|[IVX]{1,5}\.)[ \t]+(\S.{0,100})\Z")
@@ -24,6 +24,7 @@ def read_text(text: str, limits: Limits) -> Parsed:
     headings = Headings()
     blocks: list[RawBlock] = []
     header: list[str] = []
+    ragged = Ragged()
     open_block: RawBlock | None = None
     rows = text.split("\n")
     skip = False
@@ -39,6 +40,7 @@ def read_text(text: str, limits: Limits) -> Parsed:
             open_block, header = None, table[0]
             for below, cells in enumerate(table[1:], number + 1):
                 if cells:
+                    ragged.look(header, cells)
                     at, stop = trimmed(text, lines.start(below), lines.start(below) + len(rows[below]))
                     blocks.append(RawBlock("table_row", at, stop, headings.path, cells_of(header, cells)))
             continue
@@ -62,6 +64,7 @@ def read_text(text: str, limits: Limits) -> Parsed:
                 header = cells
             elif not all(set(cell.strip()) <= set("-=:+ ") for cell in cells):
                 at, stop = trimmed(text, start, end)
+                ragged.look(header, cells)
                 blocks.append(RawBlock("table_row", at, stop, headings.path, cells_of(header, cells)))
             continue
         if header and DRAWN.match(row):
@@ -73,7 +76,7 @@ def read_text(text: str, limits: Limits) -> Parsed:
             blocks.append(open_block)
         else:
             open_block.end = stop
-    return Parsed("text/plain", text, blocks)
+    return Parsed("text/plain", text, blocks, ragged.said("in the text"))
 
 
 def _aligned(rows: list[str], first: int) -> list[list[str]]:

@@ -37,11 +37,23 @@ CLAUSE_VERB = re.compile(
 )
 CONTRAST = re.compile(r"\b(?:will|would|may|might|should|is to|are to|in general|usually)\b", re.IGNORECASE)
 """`While A will do this, B will do that` sets two things against each other, and is no state."""
+CONTRAST_TAIL = re.compile(r"\b(?:not|cannot|can't|won't|will|would|may|might|should|must|only|no)\b", re.IGNORECASE)
+"""The same at the end: `A may do this, while B cannot`."""
 FINITE = re.compile(rf"\b(?:{words.MODALS}|is|are|was|were|has|have|does|do)\b", re.IGNORECASE)
 LEFT_OVER = re.compile(r"\s+(?:only|even|just|especially)\s*\Z", re.IGNORECASE)
 MORE = re.compile(r"(?:and|or) (?P<clause>(?!then\b)[^,]{3,160}), (?=\w)", re.IGNORECASE)
 """`If X, and Y, Z`: the condition goes on behind its first comma."""
-EVENT_SUBJECT = re.compile(r"(?P<clause>[A-Z][\w-]*ing\b[^,.;]{0,120}?)\s+(?P<verb>[a-z]+s)\b")
+LEAVE = re.compile(
+    r"(?:[^:]{3,80}: )?(?P<what>[^,:;.]{2,120}?) (?:may|can|might) be (?P<done>\w+)(?P<rest>[^,;:]{0,80}), in which case "
+    r"(?P<response>.{3,})",
+    re.IGNORECASE,
+)
+"""`Seconds may be left out, in which case :00 is assumed`: what may be is a condition, and what then holds the response."""
+MANY = re.compile(r"(?:\band\b.*|(?<![si])s)\Z", re.IGNORECASE)
+EVENT_SUBJECT = re.compile(
+    r"(?P<clause>[A-Z][\w-]*ing\b[^,.;]{0,120}?)\s+"
+    r"(?P<verb>(?!(?:as|is|its|this|us|has|was|does|always|thus|plus|less|unless)\b)[a-z]+s)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,10 @@ def shape_of(text: str) -> Shape:
     text = re.sub(
         r"^(?:also|note that|however|e\.?g\.?|eg\.|for example)[,.]?\s+", "", text[:1000].strip(), flags=re.IGNORECASE
     )
+    if leave := LEAVE.fullmatch(text):
+        verb = "are" if MANY.search(leave["what"]) else "is"
+        clause = f"{leave['what']} {verb} {leave['done']}{leave['rest']}"
+        return Shape("optional", None, None, clause[0].lower() + clause[1:], leave["response"].strip(" ."))
     found: list[Ears] = []
     trigger = precondition = None
     rest = text
@@ -109,7 +125,14 @@ def shape_of(text: str) -> Shape:
 def _is_condition(text: str, tail: re.Match[str]) -> bool:
     """Whether what closes a statement is its condition: not a time, not in brackets, and with a main clause before it."""
     before = text[: tail.start()]
-    main = FINITE.search(before) or words.THIRD.intersection(before.lower().split()[1:])
+    said = before.lower().split()
+    main = FINITE.search(before) or words.THIRD.intersection(said[1:]) or said[:2] == ["make", "sure"]
+    against = text[tail.start()] == "," and tail.group("key").lower() == "while"
+    if against and CONTRAST_TAIL.search(tail.group("clause")):
+        return False
+    place = tail.group("key").lower() == "where" and text[tail.start()] != ","
+    if place:
+        return False
     swallowed = not main and FINITE.search(tail.group("clause"))
     return not _says_when(tail) and not _in_brackets(text, tail.start()) and not swallowed
 

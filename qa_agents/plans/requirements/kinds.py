@@ -7,7 +7,9 @@ from qa_agents.plans.schema import FieldSpec, RequirementKind
 _KINDS: tuple[tuple[RequirementKind, str], ...] = (
     (
         "accessibility",
-        r"accessib\w*|wcag|screen[- ]readers?|keyboard[- ](?:only|navig\w*|operable|access\w*)|"
+        r"accessib(?:ility|ly|le(?! (?:via|through|from|by|at|in|on|under|as|to (?:the |an? |all |its |your )?"
+        r"(?:templates?|plugins?|code|scripts?|apis?))))|wcag|screen[- ]readers?|"
+        r"keyboard[- ](?:only|navig\w*|operable|access\w*)|"
         r"alt[- ]text|contrast ratio|aria\b|focus order|section 508|en 301 549",
     ),
     (
@@ -48,6 +50,8 @@ _KINDS: tuple[tuple[RequirementKind, str], ...] = (
     ),
     ("usability", r"usab\w*|intuitive|easy to use|user[- ]friendly|learnab\w*"),
 )
+CODE = re.compile(r"`[^`\n]*`")
+"""A path or a name in code says nothing of a quality."""
 PATTERNS = [(kind, re.compile(rf"\b(?:{pattern})s?\b", re.IGNORECASE)) for kind, pattern in _KINDS]
 INTERFACE = re.compile(
     r"\b(?:GET|POST|PUT|PATCH|DELETE) /|\b(?:endpoint|status code|http|request body|response body|"
@@ -76,8 +80,9 @@ BEHAVIOUR = re.compile(
 
 def kind_of(text: str, heading_path: list[str], fields: list[FieldSpec]) -> RequirementKind:
     """The finest kind that the words speak for; `functional` when none does."""
+    said = CODE.sub("` `", text)
     for kind, pattern in PATTERNS:
-        if pattern.search(text):
+        if pattern.search(said):
             return kind
     if INTERFACE.search(text):
         return "interface"

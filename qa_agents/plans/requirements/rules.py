@@ -82,6 +82,7 @@ BY_ONLY = re.compile(
     FLAGS,
 )
 ROLE_SPLIT = re.compile(r",\s*(?:and\s+|or\s+)?|\s+(?:and|or)\s+", FLAGS)
+NESTED = re.compile(r"\b(?:if|when|unless)\b.*\b(?:otherwise|else)\b", FLAGS | re.DOTALL)
 EVERYBODY_ELSE = "everybody else"
 NOT_STATES = word_set("top bottom left right the a an one another start end it its date time server client ")
 
@@ -115,6 +116,8 @@ def rules_of(text: str, before: str = "") -> list[DecisionRule]:
     conditions = [
         condition_of(part, turned) for part in AND.split(match.group("conditions").strip(" ,")) if part.strip()
     ]
+    if NESTED.search(match.group("outcome")):
+        return []  # its "otherwise" belongs to the inner condition
     outcome, _, rest = _outcome(match.group("outcome")).partition("; otherwise")
     outcome = re.split(r",?\s+(?:otherwise|else)\b,?\s*", outcome, maxsplit=1)[0]
     rules = [DecisionRule(conditions=conditions, outcome=outcome, quote=text)]
@@ -199,6 +202,8 @@ def permissions_of(text: str) -> list[Permission]:
     text = text[:1000]
     found: list[Permission] = []
     for match in ONLY_CAN.finditer(text):
+        if PASSIVE_DEED.match(match.group("what")):
+            continue
         roles = [*_roles(match.group("roles") + (match.group("with") or "")), EVERYBODY_ELSE]
         found += _permissions(roles, _action(match.group("what")), True, match.group())
     for match in BY_ONLY.finditer(text) if not found else ():

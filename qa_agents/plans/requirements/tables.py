@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from qa_agents.plans.read import Document
 from qa_agents.plans.requirements.drafts import EXPLICIT, Draft
+from qa_agents.plans.requirements.ears import Shape
 from qa_agents.plans.requirements.judge import Context as Around
 from qa_agents.plans.requirements.judge import is_negated, judge, modality_of
 from qa_agents.plans.requirements.limits import fields_of, listed
@@ -62,6 +63,8 @@ ACTION = re.compile(
 )
 YES = re.compile(r"(?:yes|y|x|✓|✔|✅|☑|true|allowed?|full|can|●|permitted|granted|own(?: only)?)\b|[✓✔✅☑●]", FLAGS)
 NO = re.compile(r"(?:no|n|✗|✘|❌|✖|–|—|-|false|denied|deny|none|cannot|forbidden|not allowed)?\s*\Z|[✗✘❌✖]", FLAGS)
+MOST_WORDS = 5
+"""Of a cell that is a value and no text."""
 TRUTH = re.compile(r"(?:yes|y|true|required|mandatory|x|✓|✔|✅|always|m)\Z", FLAGS)
 
 
@@ -108,7 +111,22 @@ def kind_of_table(columns: Sequence[str], rows: Sequence[Block]) -> str:
         return "decision"
     if len(told) >= 2 and CONDITIONED.match(told[0]) and (CONDITIONED.match(told[1]) or LIMIT["rule"].match(told[1])):
         return "decision"
-    return "facts"
+    return "decision" if _depends(told, rows) else "facts"
+
+
+def _depends(told: Sequence[str], rows: Sequence[Block]) -> bool:
+    """Whether the last column depends on the others, whatever they are called: short cells, each combination once, and both a
+    condition and an outcome that occur again."""
+    cells = [[row.cells.get(name, "").strip() for name in told] for row in rows]
+    if (
+        len(told) < 3
+        or len(rows) < 2
+        or any(len(cell.split()) > MOST_WORDS or not cell for row in cells for cell in row)
+    ):
+        return False
+    given = [tuple(row[:-1]) for row in cells]
+    again = any(len({row[place] for row in cells}) < len(cells) for place in range(len(told) - 1))
+    return len(set(given)) == len(given) and again and len({row[-1] for row in cells}) < len(cells)
 
 
 def _in_words(cells: dict[str, str], around: Around) -> str:
@@ -220,17 +238,19 @@ def _roles(draft: Draft, cells: dict[str, str], around: Around) -> bool:
 
 def _decision(draft: Draft, cells: dict[str, str], around: Around) -> bool:
     names = list(cells)
-    outcomes = [name for name in names[1:] if OUTCOME.match(name.strip())] or names[-1:]
+    called = [name for name in names[1:] if OUTCOME.match(name.strip())]
+    outcomes = called or names[-1:]
     first = names[0].strip().lower()
     if re.match(r"(?:error|code|status|http)", first) and len(names) >= 2 and CONDITIONED.match(names[1].strip()):
         outcomes = [names[0], *[name for name in outcomes if name not in names[:2]]]
     conditions = [Condition(name=name, value=cells[name]) for name in names if name not in outcomes and cells[name]]
     outcome = "; ".join(
-        cells[name] if len(outcomes) == 1 else f"{name}: {cells[name]}" for name in outcomes if cells[name]
+        cells[name] if len(outcomes) == 1 and called else f"{name}: {cells[name]}" for name in outcomes if cells[name]
     )
     if not conditions or not outcome:
         return _facts(draft, cells, around)
     draft.rules = [DecisionRule(conditions=conditions, outcome=outcome, quote=draft.quote)]
+    draft.shape = Shape("none", None, None, None, None)  # a row is a rule and no sentence: its cells have no response
     draft.kind = "functional"
     return True
 

@@ -43,8 +43,12 @@ _TOGETHER: tuple[Callable[[Sequence[Requirement]], Iterator[CoverageItem]], ...]
 
 
 def testable(requirements: Sequence[Requirement]) -> list[Requirement]:
-    """The requirements that cases are drafted for: neither removed, nor out of scope, nor rationale."""
-    return [one for one in requirements if one.status != "removed" and one.kind not in NOT_TESTED]
+    """The requirements that cases are drafted for: neither removed, nor out of scope, nor rationale, nor without a word."""
+    return [
+        one
+        for one in requirements
+        if one.status != "removed" and one.kind not in NOT_TESTED and (one.data or any(map(str.isalnum, one.quote)))
+    ]
 
 
 def coverage_items(requirements: Sequence[Requirement]) -> list[CoverageItem]:

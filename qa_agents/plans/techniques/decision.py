@@ -8,6 +8,7 @@ from itertools import product
 from qa_agents.plans.actions import is_lasting
 from qa_agents.plans.schema import CoverageItem, DecisionRule, Requirement
 from qa_agents.plans.techniques.items import make_item
+from qa_agents.plans.techniques.statement import clauses
 from qa_agents.plans.wording import REFUSAL, bare_condition, cut, flat, normal, opposite
 
 MOST_COMBINATIONS = 128
@@ -30,8 +31,7 @@ _SEEN = re.compile(
 def decisions(requirements: Sequence[Requirement]) -> Iterator[CoverageItem]:
     """Items for stated rules, for conditions that do not hold, and for the combinations a table leaves open."""
     for requirement in requirements:
-        # One rule in one sentence is that statement; a table has several.
-        for rule in requirement.rules if len(requirement.rules) > 1 or not requirement.response else ():
+        for rule in requirement.rules if _has_table(requirement) else ():
             yield _stated(requirement, rule)
         yield from _not_met(requirement)
     for rows in _tables(requirements):
@@ -64,7 +64,7 @@ def _stated(requirement: Requirement, rule: DecisionRule) -> CoverageItem:
 def _not_met(requirement: Requirement) -> Iterator[CoverageItem]:
     """The other side of a condition that decides what can be seen: without it, the opposite is there."""
     condition = requirement.precondition or requirement.trigger
-    response = requirement.response or ""
+    response = _first_seen(requirement.response or "")
     if not condition or not _SEEN.search(response) or len(requirement.rules) > 1 or not is_lasting(condition):
         return
     bare = opposite(cut(bare_condition(condition), 160))
@@ -82,14 +82,30 @@ def _not_met(requirement: Requirement) -> Iterator[CoverageItem]:
     )
 
 
+def _first_seen(response: str) -> str:
+    """The first of several outcomes where it can be looked at, else all of them: what is turned round is one thing."""
+    first = re.split(r" and (?=[a-z]+ (?:the|an?|its?|their|them)\b)", clauses(response)[0], maxsplit=1)[0]
+    return first if _SEEN.search(first) else response
+
+
 def _tables(requirements: Sequence[Requirement]) -> Iterator[list[tuple[Requirement, DecisionRule]]]:
-    """Rules that stand under one heading and share their conditions' names."""
+    """Rows that stand under one heading and share their conditions' names.
+
+    Sentences are no table: what they leave open is mostly said by the sentence that begins with "otherwise".
+    """
     tables: dict[tuple[object, ...], list[tuple[Requirement, DecisionRule]]] = defaultdict(list)
     for requirement in requirements:
         for rule in requirement.rules:
+            if not _has_table(requirement):
+                continue
             names = frozenset(normal(c.name) for c in rule.conditions)
             tables[(requirement.source_id, tuple(requirement.heading_path), names)].append((requirement, rule))
     yield from (rows for rows in tables.values() if len(rows) > 1 and len(rows[0][1].conditions) > 1)
+
+
+def _has_table(requirement: Requirement) -> bool:
+    """Whether its rules are rows; one rule in one sentence is that statement, and no table."""
+    return len(requirement.rules) > 1 or not requirement.response
 
 
 def _missing(rows: list[tuple[Requirement, DecisionRule]]) -> Iterator[CoverageItem]:

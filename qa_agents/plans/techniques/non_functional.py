@@ -97,6 +97,10 @@ _PROBES: dict[str, tuple[tuple[str, re.Pattern[str] | None, str], ...]] = {
 }
 
 
+_NAMED = re.compile(r"\d|(?<=[a-z,(] )[A-Z]\w+|\b(?:mobile|desktop|tablets?|phones?)\b")
+"""A platform by its name or its version; without one nobody knows on what to repeat it."""
+
+
 def is_probed(requirement: Requirement) -> bool:
     """Whether a probe stands for the plain case of a statement: a quality that is asked for under no condition."""
     return not requirement.trigger and not requirement.precondition and bool(_fitting(requirement))
@@ -123,8 +127,14 @@ def probes(requirement: Requirement) -> Iterator[CoverageItem]:
 
 def _fitting(requirement: Requirement) -> list[tuple[str, str]]:
     """Probes whose words occur; else those that need none, where the text demands something."""
+    if requirement.kind == "internationalisation" and requirement.modality in ("none", "may"):
+        return []
     known = _PROBES.get(requirement.kind, ())
     named = [(rule, what) for rule, words, what in known if words is not None and words.search(requirement.quote)]
-    if named or requirement.modality == "none":
+    if (
+        named
+        or requirement.modality == "none"
+        or (requirement.kind == "compatibility" and not _NAMED.search(requirement.quote))
+    ):
         return named[:2]
     return [(rule, what) for rule, words, what in known if words is None][:2]

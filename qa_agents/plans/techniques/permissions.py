@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from qa_agents.plans.requirements.rules import EVERYBODY_ELSE
 from qa_agents.plans.schema import CoverageItem, Permission, Requirement
 from qa_agents.plans.techniques.items import make_item
 from qa_agents.plans.wording import flat, normal
@@ -21,6 +22,11 @@ def permissions(requirements: Sequence[Requirement]) -> Iterator[CoverageItem]:
     for cells in by_source.values():
         yield from (_stated(requirement, permission) for requirement, permission in cells)
         yield from _others(cells)
+
+
+def _one_of(role: str) -> str:
+    """`Managers` and `manager` are one role."""
+    return normal(role).removesuffix("s")
 
 
 def _deed(permission: Permission) -> str:
@@ -44,20 +50,22 @@ def _stated(requirement: Requirement, permission: Permission) -> CoverageItem:
 
 def _others(cells: Sequence[tuple[Requirement, Permission]]) -> Iterator[CoverageItem]:
     """Roles that a deed says nothing about: shut out where the text says "only", open otherwise."""
-    roles = {normal(permission.role): permission.role for _, permission in cells}
+    roles = {_one_of(permission.role): permission.role for _, permission in cells}
     deeds: dict[str, list[tuple[Requirement, Permission]]] = defaultdict(list)
     for requirement, permission in cells:
         deeds[normal(_deed(permission))].append((requirement, permission))
     open_cells = 0
     for stated in deeds.values():
-        spoken = {normal(permission.role) for _, permission in stated}
+        spoken = {_one_of(permission.role) for _, permission in stated}
         requirement, permission = stated[0]
         deed = _deed(permission)
         allowed = [p.role for _, p in stated if p.allowed]
         exclusive = next((r for r, p in stated if p.allowed and _ONLY.search(p.quote or r.quote)), None)
         others = [roles[role] for role in roles if role not in spoken]
         if exclusive is not None:
-            for role in others or [f"user who is not {' nor '.join(allowed)}"]:
+            if EVERYBODY_ELSE in spoken:
+                others = [role for role in others if role != EVERYBODY_ELSE]
+            for role in others if others or EVERYBODY_ELSE in spoken else [f"user who is not {' nor '.join(allowed)}"]:
                 yield make_item(
                     exclusive,
                     "permission",

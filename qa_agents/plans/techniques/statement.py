@@ -71,6 +71,8 @@ def statements(requirement: Requirement) -> Iterator[CoverageItem]:
         return
     condition = condition_of(requirement)
     parts = [in_full(requirement, part) for part in clauses(outcome_of(requirement))]
+    shared = "" if condition else next((_own(part) for part in parts[:1] if _own(part)), "")
+    parts = [part if not shared or _own(part) else f"{part} {shared}" for part in parts]
     for alternative, clause in [pair for part in parts for pair in _under(condition, part)]:
         if clause:
             negative = (requirement.negated or refuses(requirement)) and (len(parts) == 1 or bool(_NOT.search(clause)))
@@ -136,9 +138,15 @@ def _structure(requirement: Requirement) -> CoverageItem:
 def _under(condition: str, clause: str) -> list[tuple[str, str]]:
     """The clause under each of its conditions; one that it holds itself, `saved on both blur and enter`, is taken out of it."""
     own = _BOTH.search(clause)
-    if condition or own is None or not own[0].lower().startswith("on "):
+    if condition or own is None or not _own(clause):
         return [(alternative, clause) for alternative in alternatives(condition)]
     return [(own[name].strip(), clause[: own.start()].strip()) for name in ("a", "b")]
+
+
+def _own(clause: str) -> str:
+    """The two conditions that close a clause, `on both blur and enter`; what the same sentence goes on with is under them too."""
+    found = _BOTH.search(clause)
+    return found[0] if found and found[0].lower().startswith("on ") else ""
 
 
 def clauses(response: str) -> list[str]:

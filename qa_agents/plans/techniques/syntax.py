@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from qa_agents.plans.schema import CoverageItem, FieldSpec, Requirement
 from qa_agents.plans.techniques.items import make_item
@@ -112,20 +112,38 @@ def _of_format(requirement: Requirement, field: FieldSpec) -> Iterator[CoverageI
                 expected=f"{field.name} {why} is refused visibly",
             )
     if field.pattern:
+        form = _Form.of(field.pattern)
         yield make_item(
             requirement,
             "syntax",
-            f"{field.name} of the form {field.pattern}",
+            f"{field.name} {form.held}",
             rule="matches-pattern",
-            parameters={field.name: f"a value of the form {field.pattern}"},
-            expected=f"{field.name} of the form {field.pattern} is accepted",
+            parameters={field.name: f"a value {form.held}"},
+            expected=f"{field.name} {form.held} is accepted",
         )
         yield make_item(
             requirement,
             "syntax",
-            f"{field.name} not of the form {field.pattern}",
+            f"{field.name} {form.broken}",
             rule="breaks-pattern",
             polarity="negative",
-            parameters={field.name: f"a value with one character that {field.pattern} does not allow"},
-            expected=f"{field.name} that is not of the form {field.pattern} is refused visibly",
+            parameters={field.name: f"a value {form.slip}"},
+            expected=f"{field.name} {form.broken} is refused visibly",
         )
+
+
+class _Form(NamedTuple):
+    """How values that hold to a pattern, or do not, are spoken of."""
+
+    held: str
+    broken: str
+    slip: str
+
+    @classmethod
+    def of(cls, pattern: str) -> "_Form":
+        only, _, what = pattern.partition("only ")
+        if only or not what:
+            slip = f"with one character that {pattern} does not allow"
+            return cls(f"of the form {pattern}", f"not of the form {pattern}", slip)
+        slip = f"that holds something else than {what}"
+        return cls(f"of nothing but {what}", slip, slip)

@@ -124,8 +124,8 @@ def monitor(
     notes += [f"No output says which {name} it belongs to." for name in attributes if name not in known]
     notes += [f"No output has the score {name}." for name in sorted(low) if name not in scores]
     paired = same_cases(now, before)
-    tested = columns_of(now, before) if min(len(now), len(before)) >= MIN_OUTPUTS else []
-    columns = _compare(tested, paired, embed)
+    tested = testable(now, before)
+    columns = compare_columns(tested, paired, embed)
     latency = next((one for one in tested if one.kind == "latency"), None)
     looks = [*history, run] if history else []
     return Monitoring(
@@ -146,7 +146,13 @@ def monitor(
     )
 
 
-def _compare(columns: Sequence[Column], paired: bool, embed: Embed | None) -> list[ColumnChange]:
+def testable(now: Sequence[ScoredOutput], before: Sequence[ScoredOutput]) -> list[Column]:
+    """The columns that can be held against one another; none below MIN_OUTPUTS on either side."""
+    return columns_of(now, before) if min(len(now), len(before)) >= MIN_OUTPUTS else []
+
+
+def compare_columns(columns: Sequence[Column], paired: bool, embed: Embed | None = None) -> list[ColumnChange]:
+    """Each column against the baseline, the error shared over all of them; texts only with an embedder."""
     made = [_one(column, paired, embed) for column in columns if column.kind != "text" or embed is not None]
     tested = [one.p for one in made if one.p is not None]
     adjusted = iter(benjamini_yekutieli(tested))

@@ -75,6 +75,7 @@ def _watched(write: Writer, found: Monitoring) -> Iterator[Markup]:
             _chart(one),
             f"{one.p:.2g}",
             str(one.change) if one.change else "",
+            "" if one.detectable is None else f"±{told(one.detectable)}",
             tag("span", write.text(f"since {found.looks[one.alarmed_at]}"), "bad")
             if one.alarmed_at is not None
             else "",
@@ -84,10 +85,11 @@ def _watched(write: Writer, found: Monitoring) -> Iterator[Markup]:
     yield tag("h2", f"Over {len(found.looks) - 1} looks")
     yield write.table(
         "Evidence of change, valid however often one looks",
-        ("column", "evidence", "p", "newest against first", "alarm"),
+        ("column", "evidence", "p", "newest against first", "seen from", "alarm"),
         rows,
     )
-    yield tag("p", "The dashed line is 20-fold evidence. Intervals hold at all looks together.", "soft")
+    said = "A lasting change of at least what it is seen from, begun half way, raises the alarm in 80 of 100 such histories."
+    yield tag("p", f"The dashed line is 20-fold evidence. Intervals hold at all looks together. {said}", "soft")
 
 
 def _slices(write: Writer, found: Monitoring) -> Iterator[Markup]:

@@ -2,11 +2,10 @@
 
 A test that is repeated every day finds something sooner or later. Here each run is ranked among what it might have been:
 while nothing changes, today's value of a case is as likely as any earlier one of that case to be today's, so that the
-p-values of the runs are independent and uniform, and betting against that cannot pay: the capital ever reaches L with
-probability at most 1/L (Ville 1939), and 1 / (the highest capital so far) is a p-value at every look. A conformal test
-martingale: Vovk, Nouretdinov and Gammerman: Testing exchangeability on-line (ICML 2003), with bets that jump as in Vovk et
-al.: Retrain or not retrain (COPA 2021), and a whole run's ranks taken together. The columns share the error by Holm: at most
-5 % of all deployments ever see a false alarm in any column.
+p-values of the runs are independent and uniform, and betting against that cannot pay (`checkpoint.betting`): 1 / (the highest
+capital so far) is a p-value at every look. A conformal test martingale: Vovk, Nouretdinov and Gammerman: Testing
+exchangeability on-line (ICML 2003), with a whole run's ranks taken together. The columns share the error by Holm: at most 5 %
+of all deployments ever see a false alarm in any column.
 
 Where the runs answer the same cases, a value is ranked among those of its own case; else among all values, and then the
 spread is bet on too, sharing the error with the level. What is assumed: cases do not influence one another within a run. A
@@ -17,26 +16,21 @@ import hashlib
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from math import pi
+from math import inf, pi, sqrt
 from statistics import NormalDist
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from qa_agents.results.monitor.bets import Bettor, Ranked, reach
 from qa_agents.results.monitor.change import ALPHA, Difference, Numbers, difference, is_yes_no
 from qa_agents.results.multiplicity import holm
 
-JUMP = 0.05
-"""Share of the capital that is spread anew over the bets before each look."""
-BETS = (0.25, 0.5, 1.0, 2.0)
-"""A bet e pays exp(e·z - e²/2) on the normal score z of a run's p-value, both ways: small ones find small lasting changes."""
 ENOUGH = 30
 """Ranks of so many values add up to a normal sum; with fewer, runs that might have been are drawn."""
 DRAWS = 499
 CATEGORIES = 12
 """An answer with more classes is not watched from day to day; the comparison with the baseline looks at all of them."""
-_RICH = 1e200
-"""Beyond this nobody needs to count; floats could not."""
 
 Look = Sequence[tuple[str, float]]
 """One run's values of one column: (case id, value)."""
@@ -62,24 +56,9 @@ class Watched(BaseModel):
     """The capital after each look."""
     change: Difference | None
     """The newest run against the first; the interval holds at all looks together (error spent as 6 / π²t²)."""
-
-
-class Bettor:
-    """Bets against p-values being independent and uniform."""
-
-    def __init__(self) -> None:
-        self._bets = np.array([0.0, *BETS, *(-bet for bet in BETS)])
-        self._stakes = np.full(self._bets.size, 1.0 / self._bets.size)
-
-    @property
-    def capital(self) -> float:
-        """What 1 has become."""
-        return float(self._stakes.sum())
-
-    def take(self, score: float) -> None:
-        """Settle the bets on the normal score of one p-value."""
-        moved = (1 - JUMP) * self._stakes + JUMP * self.capital / self._bets.size
-        self._stakes = np.minimum(moved * np.exp(self._bets * score - self._bets**2 / 2), _RICH)
+    detectable: float | None = None
+    """The lasting change of the mean, begun half way through these looks, that would have raised the alarm with a probability of
+    80 %; None with fewer than four looks and where nothing varies."""
 
 
 def watch(
@@ -111,6 +90,7 @@ def watch(
             alarmed_at=alarmed.get(name),
             history=tuple(trace),
             change=_change(followed[name], within_cases, alpha),
+            detectable=_detectable(followed[name], within_cases, len(traces), alpha),
         )
         for name, trace in traces.items()
     ]
@@ -233,6 +213,33 @@ def _ranks(values: Numbers) -> Numbers:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     middle: Numbers = ((np.cumsum(counts) - (counts - 1) / 2)[inverse] - (values.size + 1) / 2) / values.size
     return middle
+
+
+def _detectable(looks: Sequence[Look], within_cases: bool, columns: int, alpha: float) -> float | None:
+    later = len(looks) - 1
+    values = [value for look in looks for _, value in look]
+    n = len(values) / len(looks)
+    if later < 4 or n < 1:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = _spread_of_cases(looks) if within_cases else float(np.std(values))
+    if not 0 < spread < inf:
+        return None
+    ranked: Ranked = "cases" if within_cases else "all"
+    if is_yes_no(np.array([value for _, value in looks[0]], np.float64)):
+        ranked = "yes/no"
+    # Where the spread is bet on too, each of the two has to make twice as much.
+    shared = columns * (2 if ranked == "all" else 1)
+    return reach(later, later // 2 + 1, shared, alpha, ranked=ranked) * spread / sqrt(n)
+
+
+def _spread_of_cases(looks: Sequence[Look]) -> float:
+    """The standard deviation of a case's values about their own mean, over all cases."""
+    of_case: defaultdict[str, list[float]] = defaultdict(list)
+    for case, value in (one for look in looks for one in look):
+        of_case[case].append(value)
+    gaps = np.concatenate([np.asarray(one) - np.mean(one) for one in of_case.values()])
+    return sqrt(float((gaps**2).sum()) / max(1, gaps.size - len(of_case)))
 
 
 def _change(looks: Sequence[Look], within_cases: bool, alpha: float) -> Difference | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from qa_agents.results.narrate.auditors import for_auditors
 from qa_agents.results.narrate.blocks import as_slack, as_teams
 from qa_agents.results.narrate.engineers import for_engineers
-from qa_agents.results.narrate.executives import for_executives, three_sentences
+from qa_agents.results.narrate.executives import WORDED, for_executives, three_sentences
 from qa_agents.results.narrate.html import as_html
 from qa_agents.results.narrate.markdown import as_markdown
 from qa_agents.results.narrate.story import Line, sources
@@ -32,7 +32,7 @@ def pages(
     """
     short, engineers, audit = for_executives(summary, opening), for_engineers(summary, run), for_auditors(summary)
     counted = sources(summary)
-    sentences: Sequence[Line] = [(sentence,) for sentence in opening] or three_sentences(summary)
+    sentences: Sequence[Line] = [(one,) for one in (*opening, *[WORDED] * bool(opening))] or three_sentences(summary)
     made = {
         "executives.md": as_markdown(summary, (short, counted)),
         "engineers.md": as_markdown(summary, (short, engineers, counted)),

@@ -9,6 +9,8 @@ from qa_agents.results.summary import Summary
 
 _SLACK_TEXT, _SLACK_HEADER, _SLACK_BLOCKS = 2_900, 150, 50
 _TEAMS_TEXT = 2_000
+_LINE = 400
+"""Of a list: three lists of _SHOWN such lines keep a message below Teams' 28 KB."""
 _SIGNS = {"red": "🔴", "yellow": "🟡", "green": "🟢"}
 _COLOURS = {"red": "Attention", "yellow": "Warning", "green": "Good"}
 _SHOWN = 5
@@ -53,7 +55,7 @@ def _title(summary: Summary) -> str:
 
 def _lists(summary: Summary) -> list[tuple[str, list[str]]]:
     causes = [
-        f"{cause.id} {cause.title} ({cause.size:,} test{'' if cause.size == 1 else 's'})"
+        f"{cause.id} {cause.title} ({cause.extent})"
         for cause in summary.causes
         if cause.kind in ("new", "failing", "suspected")
     ]
@@ -62,13 +64,16 @@ def _lists(summary: Summary) -> list[tuple[str, list[str]]]:
         ("What changed", [text_of(line) for line in what_changed(summary)][:_SHOWN]),
         ("To decide", [one.question for one in summary.decide][:_SHOWN]),
     ]
-    return [(heading, lines) for heading, lines in lists if lines]
+    return [(heading, [_cut(line, _LINE) for line in lines]) for heading, lines in lists if lines]
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def _plain(text: str, limit: int = _SLACK_TEXT) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text if len(text) <= limit else f"{text[: limit - 1]}…", "emoji": False}
+    return {"type": "plain_text", "text": _cut(text, limit), "emoji": False}
 
 
 def _run(text: str, **style: str) -> dict[str, Any]:
-    shown = text if len(text) <= _TEAMS_TEXT else f"{text[: _TEAMS_TEXT - 1]}…"
-    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": shown, **style}]}
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": _cut(text, _TEAMS_TEXT), **style}]}

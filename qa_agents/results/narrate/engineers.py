@@ -64,7 +64,7 @@ def for_engineers(summary: Summary, run: Run | None = None) -> Section:
 
 
 def _cause(cause: Cause, why: Mapping[str, TestChange], results: Mapping[str, TestResult], flavour: str) -> list[Block]:
-    size = f"{cause.size:,} {plural(cause.size, 'test')}, {_KINDS.get(cause.kind, cause.kind)}"
+    size = f"{cause.extent}, {_KINDS.get(cause.kind, cause.kind)}"
     blocks: list[Block] = [Heading((f"{cause.id}: {cause.title} ({size})",), cause_anchor(cause.id))]
     facts: list[Line] = []
     if cause.first_seen:

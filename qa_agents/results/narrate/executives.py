@@ -19,9 +19,11 @@ from qa_agents.results.narrate.story import (
     plural,
     shown,
 )
+from qa_agents.results.schema import RED
 from qa_agents.results.summary import Decide, Summary
 
 LIGHTS = {"red": "Red", "yellow": "Yellow", "green": "Green"}
+WORDED = "A language model worded these sentences; every number and name in them was checked against the results."
 _SHOWN = 6
 _TITLE = 140
 
@@ -33,6 +35,8 @@ def for_executives(summary: Summary, opening: Sequence[str] = ()) -> Section:
         Paragraph((f"{LIGHTS[summary.light]}: {_because(summary)}.",)),
         *(Paragraph(line) for line in sentences),
     ]
+    if opening:
+        blocks.append(Paragraph((WORDED,)))
     if unread := _unread(summary):
         told = f"{unread:,} {plural(unread, 'file was', 'files were')} not read whole, so some tests may be missing here: see "
         blocks.append(Paragraph((told, Link("what was read", "audit"), ".")))
@@ -137,7 +141,8 @@ def _what_is_new(summary: Summary) -> Line:
     if new:
         why: Line = (".",)
         if len(causes) == 1:
-            why = (": " if new == 1 else ", all for one reason: ", Code(causes[0].title[:_TITLE]), ".")
+            across = f" in {causes[0].suites:,} suites" if causes[0].suites > 1 else ""
+            why = (": " if new == 1 else f", all{across} for one reason: ", Code(causes[0].title[:_TITLE]), ".")
         elif causes:
             why = (
                 ", for ",
@@ -156,6 +161,8 @@ def _what_is_new(summary: Summary) -> Line:
         )
     if count(summary, "missing"):
         doubts.append((*many(summary, "missing", "test"), " did not run"))
+    if red and red == sum(one.outcome in RED for one in summary.comparison.of("flaky")):
+        doubts.append(("the one failure" if red == 1 else "every failure", " is of a test that flakes"))
     tail: Line = ("; ", *joined(doubts), ".") if doubts else (".",)
     return ("Nothing is newly broken since ", against, *tail)
 
@@ -170,7 +177,10 @@ def _what_is_left(summary: Summary) -> Line:
         return ("Nothing is left to decide.",)
     asked, first = len(summary.decide), summary.decide[0]
     begin = "One thing is to be decided: " if asked == 1 else f"{asked} things are to be decided, first: "
-    return (begin, *_asked(first.model_copy(update={"question": first.question[:1].lower() + first.question[1:]})))
+    question = first.question[:1].lower() + first.question[1:]
+    for cause in summary.causes[:1]:  # the sentence before has named it
+        question = question.replace(f": {cause.title[:100]})", ")")
+    return (begin, *_asked(first.model_copy(update={"question": question})))
 
 
 def _asked(decide: Decide) -> Line:

@@ -22,6 +22,13 @@ _WORD = re.compile(
 _NEVER = re.compile(
     r"\b(?:you (?:can|may|should) (?:ship|release|merge)|safe to|ready to ship|should be released)\b", re.IGNORECASE
 )
+_VERDICT = re.compile(
+    r"\b(?:all|no|not|none|nothing|never|every|only|passed|passes|green|fine|fixed|mended|resolved|new|newly|caused?|because)\b",
+    re.IGNORECASE,
+)
+"""Words that turn a sentence around without any number: taken only where the finding has them too."""
+_NAME = re.compile(r"\b\w+(?:(?:::|[._/#-])\w+)+")
+"""Names of tests, files and errors."""
 
 
 def findings(summary: Summary) -> list[str]:
@@ -68,6 +75,10 @@ def refused(sentence: str, cited: list[str]) -> str:
     if strange:
         return f"number {sorted(strange)[0]} stands in no finding that it cites"
     everything = " ".join(cited).lower()
+    for pattern, kind in ((_VERDICT, "word"), (_NAME, "name")):
+        for found in pattern.finditer(sentence):
+            if found[0].lower() not in everything:
+                return f"{kind} “{found[0][:60]}” stands in no finding that it cites"
     for found in _WORD.finditer(sentence):
         word = found[0].lower()
         digits = str(_WORDS.index(word)) if word in _WORDS else ""

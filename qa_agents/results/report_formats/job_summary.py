@@ -66,8 +66,7 @@ def _causes(title: str, causes: Sequence[Cause], comparison: Comparison) -> Iter
     yield f"### {title}"
     why = {change.test_id: change.why for change in comparison.changes}
     for cause in causes[:SHOWN]:
-        tests = f"{cause.size} {'test' if cause.size == 1 else 'tests'}"
-        lines = [f"**{cause.id}** {code(cause.title)} ({tests})", ""]
+        lines = [f"**{cause.id}** {code(cause.title)} ({cause.extent})", ""]
         lines += [f"- {code(name)}: {plain(why.get(name, ''))}" for name in cause.tests[:5]]
         if len(cause.tests) > 5:
             lines.append(f"- … {len(cause.tests) - 5} more")

@@ -55,10 +55,18 @@
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
+    if (document.getElementById("queue")) location.reload();  // what was decided meanwhile does not wait any more
     for (const form of document.forms) {
       delete form.dataset.sent;
       form.removeAttribute("aria-busy");
     }
+  });
+
+  // Whoever comes back to a list that was left open sees what waits now.
+  const loaded = Date.now();
+  document.addEventListener("visibilitychange", () => {
+    const stale = document.visibilityState === "visible" && Date.now() - loaded > 60_000;
+    if (stale && document.querySelector("#queue, .empty") && !typing(document.activeElement)) location.reload();
   });
 
   // A link to a case opens it.

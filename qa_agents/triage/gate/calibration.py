@@ -19,6 +19,7 @@ from qa_agents.storage.engine import Database
 from qa_agents.storage.tables import workspace_facts
 from qa_agents.triage.calibrate import fit_reliability
 from qa_agents.triage.facts.signals import RULES_PATH
+from qa_agents.triage.following import WINDOW
 from qa_agents.triage.gate.bound import CriticalBound, auc, threshold, worth_looking
 from qa_agents.triage.gate.escalation import PRIOR, VERSION, WEIGHTS, is_critical
 from qa_agents.triage.gate.gatekeeper import BOUND
@@ -26,6 +27,8 @@ from qa_agents.triage.severity.rubric import Rubric
 
 REFERENCE = 500
 """So many of the newest reports, critical or not, say how scores are distributed."""
+NOT_SCORED = frozenset({f"learned:{BOUND}", f"learned:{WINDOW}"})
+"""What is learned and never looked at by the score: the bound itself, and how sure the proposals of late may be."""
 MOST_CRITICALS = 600
 """So many of the newest critical reports are used; older ones are less like those to come."""
 
@@ -53,7 +56,7 @@ def score_fingerprint(database: Database, memory: str, rubric: Rubric, analysed_
         models = {
             row.name: row.value["sha256"]
             for row in connection.execute(learned)
-            if row.name != f"learned:{BOUND}" and isinstance(row.value, dict)
+            if row.name not in NOT_SCORED and isinstance(row.value, dict)
         }
     return digest_of(
         {

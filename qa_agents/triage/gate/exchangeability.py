@@ -1,9 +1,8 @@
 """Are live reports still like those the bound was calibrated on? A test that may be looked at after every report.
 
 A conformal test martingale: under exchangeability the ranks of new scores among all before them are independent and uniform, and
-betting against that cannot pay: the capital reaches L with probability at most 1/L, ever (Ville 1939). Vovk, Nouretdinov and
-Gammerman, "Testing exchangeability on-line" (ICML 2003); the bets are the Simple Jumper of Vovk, Petej, Nouretdinov, Ahlberg,
-Carlsson and Gammerman, "Retrain or not retrain: conformal test martingales for change-point detection" (COPA 2021).
+betting against that cannot pay (`checkpoint.betting`). Vovk, Nouretdinov and Gammerman, "Testing exchangeability on-line" (ICML
+2003); the bets are those of the Simple Jumper.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -11,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from math import inf, log
 
 from pydantic import BaseModel, ConfigDict
+
+from qa_agents.checkpoint.betting import Jumper
 
 ALARM = 100.0
 """Capital at which the alarm goes off: by chance in at most 1 of 100 deployments, however long they run."""
@@ -43,7 +44,7 @@ class Martingale:
 
     def __init__(self, reference: Iterable[float]) -> None:
         self._known = sorted(reference)
-        self._stakes = [1.0 / len(BETS)] * len(BETS)
+        self._purse = Jumper(len(BETS), JUMP)
         self._seen = 0
         self._highest = 1.0
         self._alarmed_at: int | None = None
@@ -51,11 +52,9 @@ class Martingale:
     def watch(self, score: float, chance: float) -> Watched:
         """Take the next live score; `chance` is its own uniform number from 0 to 1, which breaks ties."""
         p = self._p_value(score, chance)
-        total = sum(self._stakes)
-        moved = [(1 - JUMP) * stake + JUMP * total / len(BETS) for stake in self._stakes]
-        self._stakes = [stake * (1 + bet * (p - 0.5)) for stake, bet in zip(moved, BETS, strict=True)]
+        self._purse.settle([1 + bet * (p - 0.5) for bet in BETS])
         self._seen += 1
-        capital = sum(self._stakes)
+        capital = self._purse.capital
         self._highest = max(self._highest, capital)
         if capital >= ALARM and self._alarmed_at is None:
             self._alarmed_at = self._seen
@@ -63,13 +62,13 @@ class Martingale:
 
     def restart(self) -> None:
         """Begin to bet anew, with everything seen so far as known: after a person acknowledged an alarm."""
-        self._stakes = [1.0 / len(BETS)] * len(BETS)
+        self._purse = Jumper(len(BETS), JUMP)
         self._seen, self._highest, self._alarmed_at = 0, 1.0, None
 
     @property
     def now(self) -> Watched:
         """Where it stands."""
-        return Watched(seen=self._seen, capital=sum(self._stakes), highest=self._highest, alarmed_at=self._alarmed_at)
+        return Watched(seen=self._seen, capital=self._purse.capital, highest=self._highest, alarmed_at=self._alarmed_at)
 
     def _p_value(self, score: float, chance: float) -> float:
         """The share of all scores so far, this one included, that are above it; ties by `chance`. Uniform, independent."""

@@ -40,7 +40,7 @@ def propose(
     if not ranked.names:
         return _silent(_rule(f"No {name} that is still in use is known."), [])
     best, note = _lightest(model, ranked) if name == "assignee" else (0, None)
-    sure = model.beta(float(ranked.probabilities[best]))
+    sure = model.sure(float(ranked.probabilities[best]))
     others = _others(ranked, best, sure)
     if reason := _doubt(name, model, ranked.names[best], float(ranked.probabilities[best]), sure, supported):
         return _silent(reason, [Alternative(value=ranked.names[best], probability=round(sure, 4)), *others])

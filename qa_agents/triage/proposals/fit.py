@@ -123,6 +123,7 @@ def _fit_field(
         load=_load(history, labelled),
         outcomes=len(history.trainable(labelled, history.as_of, len(history))),
         now=datetime.fromtimestamp(history.now, UTC),
+        at_once=labelled.at_once,
     )
     return model, [probabilities(one, weights) for one in said]
 

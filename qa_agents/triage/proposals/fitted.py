@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,17 @@ from qa_agents.triage.schema import FieldName, Proposal
 
 Neighbours = Sequence[tuple[Candidate, Incident]]
 FORMAT = 1
+
+
+class Case(NamedTuple):
+    """One report with all that the models look at."""
+
+    report: Report
+    row: Row
+    near: list[Near]
+    vector: Numbers | None
+    supported: bool
+    """Whether any past incident is near at all."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,40 @@ class FittedProposals:
         kept = [n for n in order.tolist() if p[n] > 0]
         return Ranked([names[n] for n in kept], p[kept], retired)
 
+    def case(self, report: Report, neighbours: Neighbours, vector: Numbers | None, as_of: datetime) -> Case:
+        """The report as the models see it; `neighbours` are masked to what was known at `as_of`."""
+        row = self.row(report)
+        supported = any(near_enough(candidate) for candidate, _ in neighbours)
+        return Case(report, row, self.near(report, row, neighbours, as_of), vector, supported)
+
+    def rank_all(
+        self, case: Case, allowed: Mapping[FieldName, Collection[str]] | None = None
+    ) -> dict[FieldName, Ranked]:
+        """The labels of every field that was fitted; `allowed` is the live tracker's list of labels, where known."""
+        found: dict[FieldName, Ranked] = {}
+        for name in self.fields:
+            components, only = found.get("component"), (allowed or {}).get(name)
+            found[name] = self.rank(
+                name, case.report, case.row, case.near, case.vector, components=components, allowed=only
+            )
+        return found
+
+    def propose_all(self, case: Case, ranked: Mapping[FieldName, Ranked]) -> dict[FieldName, Proposal]:
+        """What was ranked, as proposals; what cannot be told is undetermined and says why."""
+        return {
+            name: propose(
+                name,
+                self.fields[name],
+                one,
+                case.near,
+                self.vocabulary,
+                case.report,
+                case.row,
+                supported=case.supported,
+            )
+            for name, one in ranked.items()
+        }
+
     def predict(
         self,
         report: Report,
@@ -105,21 +150,9 @@ class FittedProposals:
         *,
         allowed: Mapping[FieldName, Collection[str]] | None = None,
     ) -> dict[FieldName, Proposal]:
-        """A proposal for every field that was fitted; what cannot be told is undetermined and says why.
-
-        `neighbours` are masked to what was known at `as_of`; `allowed` is the live tracker's list of labels, where known.
-        """
-        row = self.row(report)
-        near = self.near(report, row, neighbours, as_of)
-        supported = any(near_enough(candidate) for candidate, _ in neighbours)
-        proposals: dict[FieldName, Proposal] = {}
-        components: Ranked | None = None
-        for name, model in self.fields.items():
-            only = (allowed or {}).get(name)
-            ranked = self.rank(name, report, row, near, vector, components=components, allowed=only)
-            components = ranked if name == "component" else components
-            proposals[name] = propose(name, model, ranked, near, self.vocabulary, report, row, supported=supported)
-        return proposals
+        """A proposal for every field that was fitted: `case`, `rank_all` and `propose_all` in one."""
+        case = self.case(report, neighbours, vector, as_of)
+        return self.propose_all(case, self.rank_all(case, allowed))
 
     def _component_share(self, components: Ranked | None) -> Floats | None:
         known = self.fields.get("component")
@@ -250,6 +283,7 @@ def _header_of(model: FieldModel) -> dict[str, Any]:
         "load": dict(model.load),
         "outcomes": model.outcomes,
         "now": model.now.isoformat(),
+        "at_once": model.at_once,
     }
 
 
@@ -280,4 +314,5 @@ def _model_of(name: str, said: Mapping[str, Any], arrays: Mapping[str, Any]) -> 
         load=said["load"],
         outcomes=said["outcomes"],
         now=datetime.fromisoformat(said["now"]),
+        at_once=bool(said.get("at_once", False)),
     )

@@ -74,7 +74,16 @@ class Beta(NamedTuple):
 
     def __call__(self, p: float) -> float:
         """The calibrated probability of one that was said, 0 to 1."""
-        return float(_sigmoid(_odds(np.array([p])) @ np.array(self))[0])
+        return float(self.of(np.array([p]))[0])
+
+    def of(self, said: Floats) -> Floats:
+        """The same for many."""
+        return _sigmoid(_odds(said) @ np.array(self))
+
+
+def log_loss(p: Floats, hit: NDArray[np.bool_]) -> float:
+    """Mean of -log of the probability that was given to what happened; 0 is best."""
+    return float(-np.log(np.clip(np.where(hit, p, 1 - p), 1e-9, 1)).mean())
 
 
 def fit_beta(said: Floats, hit: NDArray[np.bool_]) -> Beta:

@@ -63,6 +63,8 @@ class Labelled:
     """Incidents × labels: 1 where the incident carries the label."""
     known: Times
     """From when on an incident's labels were known; inf for one without any."""
+    at_once: bool = False
+    """Whether people label at triage, so that labels are known from filing on."""
 
     @cached_property
     def targets(self) -> Numbers:
@@ -132,7 +134,8 @@ class History:
         )
         known = np.where(has, self.created if at_once else self.resolved, np.inf)
         values = np.ones(len(flat), np.float32)
-        return Labelled(tuple(names), csr_matrix((values, flat, ends), shape=(len(carried), len(names))), known)
+        matrix_of = csr_matrix((values, flat, ends), shape=(len(carried), len(names)))
+        return Labelled(tuple(names), matrix_of, known, bool(at_once))
 
     def trainable(self, labelled: Labelled, at: float, limit: int) -> NDArray[np.int64]:
         """Rows whose labels may be learned from at `at`, the newest `limit` of them.

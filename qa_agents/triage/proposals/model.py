@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -18,6 +18,15 @@ FADED_AFTER = timedelta(days=365)
 """A label that nobody has used for so long is not proposed any more."""
 LEFT_AFTER = timedelta(days=180)
 """A person who has resolved nothing for so long is taken to have left."""
+
+
+class Heard(NamedTuple):
+    """What was said of one report, and what came of it."""
+
+    said: float
+    """The fused probability of the likeliest label, before calibration."""
+    hit: bool
+    """Whether that label was right."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,16 @@ class FieldModel:
     outcomes: int
     now: datetime
     """The newest thing that was known."""
+    at_once: bool = False
+    """Whether people label at triage, so that a label is known soon after the filing; otherwise from closing on."""
+    window: tuple[Heard, ...] = ()
+    """The newest reports since the fit, in the order of their filing."""
+    trend: Beta = field(default_factory=Beta)
+    """From the probability as fitted to what it was worth in the window."""
+
+    def sure(self, said: float) -> float:
+        """The probability that a label is right, from its fused one."""
+        return self.trend(self.beta(said))
 
     @property
     def telling(self) -> bool:

@@ -1,11 +1,20 @@
 import json
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ConfigDict, create_model
 
-from qa_agents.checkpoint.agent_inbox import as_agent_inbox, from_agent_inbox, with_agent_inbox
+from qa_agents.checkpoint.agent_inbox import (
+    ActionRequest,
+    HumanInterrupt,
+    HumanInterruptConfig,
+    HumanResponse,
+    as_agent_inbox,
+    from_agent_inbox,
+    with_agent_inbox,
+)
 from qa_agents.checkpoint.schema import Review
 from qa_agents.errors import InvalidInputError
 
@@ -47,7 +56,7 @@ def edited(**args: Any) -> dict[str, Any]:
 
 
 def test_the_payload_has_the_shape_that_inboxes_read() -> None:
-    (item,) = as_agent_inbox(SHOWN)
+    item = as_agent_inbox(SHOWN)
     assert item["action_request"] == {"action": "decide_review", "args": {"component": "Billing", "severity": ""}}
     assert set(item["config"]) == {"allow_accept", "allow_edit", "allow_respond", "allow_ignore"}
     assert all(item["config"].values())
@@ -55,9 +64,37 @@ def test_the_payload_has_the_shape_that_inboxes_read() -> None:
     json.dumps(item)
 
 
+def test_an_inbox_finds_its_keys_in_the_interrupt_itself() -> None:
+    """Agent Inbox takes an interrupt's value that is an object with `action_request` and `config`, or a list of such."""
+    shown = with_agent_inbox(SHOWN)
+    assert {key: shown[key] for key in SHOWN} == SHOWN
+    assert {key: shown[key] for key in ("action_request", "config", "description")} == as_agent_inbox(SHOWN)
+    assert with_agent_inbox(shown) == shown
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_shapes_are_those_that_langgraph_declares() -> None:
+    from langgraph.prebuilt import interrupt
+
+    def same(ours: Any, theirs: Any) -> bool:
+        return set(ours.__annotations__) == set(theirs.__annotations__) and ours.__total__ == theirs.__total__
+
+    assert same(HumanInterrupt, interrupt.HumanInterrupt)
+    assert same(HumanInterruptConfig, interrupt.HumanInterruptConfig)
+    assert same(ActionRequest, interrupt.ActionRequest)
+    strict = ConfigDict(extra="forbid", strict=True)
+    for shown in (SHOWN, {**SHOWN, "form": "signoff"}, {**SHOWN, "actions": [], "editable": []}):
+        item = as_agent_inbox(shown)
+        validated = create_model("Payload", __config__=strict, item=(interrupt.HumanInterrupt, ...))
+        assert validated.model_validate({"item": item}).model_dump() == {"item": item}
+    assert set(HumanResponse.model_fields) == set(interrupt.HumanResponse.__annotations__)
+    types = get_args(get_type_hints(interrupt.HumanResponse)["type"])
+    assert set(types) == set(get_args(HumanResponse.model_fields["type"].annotation))
+
+
 def test_what_has_nothing_to_edit_or_is_no_approval_does_not_offer_it() -> None:
-    assert not as_agent_inbox({**SHOWN, "editable": []})[0]["config"]["allow_edit"]
-    assert not any(as_agent_inbox({**SHOWN, "form": "signoff"})[0]["config"].values())
+    assert not as_agent_inbox({**SHOWN, "editable": []})["config"]["allow_edit"]
+    assert not any(as_agent_inbox({**SHOWN, "form": "signoff"})["config"].values())
     with pytest.raises(InvalidInputError, match="cannot be answered with accept"):
         from_agent_inbox([{"type": "accept", "args": None}], review(form="question"), "ada")
 
@@ -67,6 +104,10 @@ def test_what_has_nothing_to_edit_or_is_no_approval_does_not_offer_it() -> None:
     [
         ([{"type": "accept", "args": None}], {"verdict": "approve"}),
         ({"type": "accept", "args": None}, {"verdict": "approve"}),
+        (
+            [{**edited(component="Billing", severity=""), "type": "accept"}],
+            {"verdict": "approve"},
+        ),  # as its button sends it
         ([edited(component="Billing", severity="")], {"verdict": "approve"}),
         (
             [edited(component="Login", severity="")],
@@ -78,6 +119,7 @@ def test_what_has_nothing_to_edit_or_is_no_approval_does_not_offer_it() -> None:
             {"verdict": "ask_reporter", "questions": ["Which browser?"]},
         ),
         ([{"type": "ignore", "args": None}], {"verdict": "reject", "reason_code": "other"}),
+        ([{"type": "ignore"}], {"verdict": "reject", "reason_code": "other"}),
     ],
 )
 def test_an_inbox_answer_becomes_a_decision(answer: object, decision: dict[str, Any]) -> None:
@@ -122,7 +164,7 @@ def test_anything_else_is_refused(answer: object) -> None:
     ],
 )
 def test_report_text_is_inert_in_the_description(hostile: str) -> None:
-    description = as_agent_inbox({**SHOWN, "summary": hostile, "target": hostile})[0]["description"]
+    description = as_agent_inbox({**SHOWN, "summary": hostile, "target": hostile})["description"]
     for live in ("](", "<img", "http:", "www.", "\u202e", "\u200b", "\n#", "```"):
         assert live not in description
     assert len(description) < 3_000

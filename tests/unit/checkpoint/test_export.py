@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, select, update
 
 from qa_agents.checkpoint.anchor import Anchors
 from qa_agents.checkpoint.export import export_ledger, page_name
 from qa_agents.checkpoint.ledger import Ledger, redact
 from qa_agents.checkpoint.markup import MAX_TEXT, Writer, visible
+from qa_agents.checkpoint.schema import Decision
+from qa_agents.checkpoint.votes import ballot
 from qa_agents.errors import NotFoundError, UnavailableError, UsageError
 from qa_agents.llm.redact import mask
 from qa_agents.storage.artifacts import put_artifact
@@ -177,6 +179,38 @@ def test_a_page_tells_the_whole_story(db: Database, tmp_path: Path) -> None:
         assert words in page.text, words
     index = inert((tmp_path / "out" / "index.html").read_text(), tmp_path / "out")
     assert "ada It crashes: edit" in index.text
+
+
+def test_a_page_says_whose_edit_was_approved_what_was_waived_and_what_was_a_second_look(
+    db: Database, tmp_path: Path
+) -> None:
+    told(db)
+    with db.read() as connection:
+        review_id, body = connection.execute(select(decisions.c.review_id, decisions.c.body)).one()
+    edit = Decision.model_validate(body)
+    waiver = {"item": "FR-7", "owner": "grace", "reason": "rare", "expires": "2030-01-02T12:30:00Z"}
+    plain = {"review_id": review_id, "digest": edit.digest}
+    answers = [
+        ("vote", {**plain, "reviewer": "linus", "verdict": "approve", "digest": ballot(edit)}),
+        ("second", {**plain, "reviewer": "edsger", "verdict": "approve"}),
+        ("vote", {**plain, "reviewer": "grace", "verdict": "sign", "accountable": "grace", "waivers": [waiver]}),
+    ]
+    with db.write() as connection:
+        for purpose, said in answers:
+            row = {
+                "review_id": review_id,
+                "reviewer": said["reviewer"],
+                "purpose": purpose,
+                "body": said,
+                "at": 1_700_000_300.0,
+            }
+            connection.execute(insert(decisions).values(**row))
+    exported(db, tmp_path / "out")
+    page = inert((tmp_path / "out" / page_name("PAY-1")).read_text(), tmp_path / "out")
+    assert "exactly what ada It crashes put forward" in page.text
+    assert "FR-7: rare (owner grace, until 2030-01-02 12:30 UTC)" in page.text
+    index = inert((tmp_path / "out" / "index.html").read_text(), tmp_path / "out")
+    assert "linus: approve; edsger: approve (second look)" in index.text
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -13,8 +13,10 @@ from qa_agents.checkpoint.votes import (
     overdue,
     progress,
     proposals,
+    put_forward,
     required_for,
     requirements,
+    support,
 )
 from qa_agents.storage.canonical import digest_of
 
@@ -226,6 +228,36 @@ def test_an_assigned_review_is_the_assignees_alone() -> None:
 def test_a_rerouted_review_can_also_still_be_decided_by_who_had_it() -> None:
     assert rule_on(vote("ada"), assigned_to="lead").allowed
     assert rule_on(vote("edsger"), assigned_to="edsger").allowed
+
+
+def test_what_a_person_handed_to_a_role_is_that_roles_even_where_overdue_reviews_go_to_it() -> None:
+    handed = vote("linus", "delegate", to="lead")
+    assert rule_on(vote("ada"), handed, assigned_to="lead").reason == "It is assigned to lead."
+    assert rule_on(vote("grace"), handed, assigned_to="lead").allowed
+    since = vote("grace")
+    assert rule_on(vote("ada"), handed, since, assigned_to="lead").allowed, "it was re-routed after that"
+    assert rule_on(vote("ada"), vote("linus", "delegate", to="grace"), assigned_to="lead").allowed
+
+
+def test_support_says_who_stands_behind_a_thing_and_who_could() -> None:
+    edit, original = vote("ada", "edit", edits={"component": "Cart"}), vote("linus")
+    second = vote("grace", digest=ballot(edit))
+    review = waiting(votes=[edit, original, second], requires=TWO)
+    backed = support(POLICY, review, edit)
+    assert (backed.approvers, backed.needed, backed.author, backed.missing) == (("grace",), 2, "ada", 1)
+    assert backed.able == ("linus", "edsger")
+    assert support(POLICY, review, second) == backed
+    first = support(POLICY, review, original)
+    assert (first.approvers, first.author, first.able) == (("linus",), None, ("ada", "grace", "edsger"))
+
+
+def test_what_is_put_forward_is_found_by_person_and_by_ballot() -> None:
+    one, other = (vote("ada", "edit", edits={"component": name}) for name in ("Cart", "Login"))
+    votes = [one, vote("linus"), other, vote("linus", digest=ballot(one))]
+    assert put_forward(votes, " Ada ") == other
+    assert put_forward(votes, ballot(one)[:8]) == one
+    assert put_forward(votes, ballot(one)[:7]) is None
+    assert put_forward(votes, "linus") is None, "an approval holds nothing of one's own"
 
 
 def test_what_was_opened_too_long_ago_can_be_rejected_and_not_approved() -> None:

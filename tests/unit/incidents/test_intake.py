@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from qa_agents.errors import InvalidInputError, NotFoundError, QAAgentsError
 from qa_agents.incidents.intake import ReceivedReport, made_id, read_batch, read_report, split_text
+from qa_agents.incidents.schema import Report
 
 LIMIT = 10_000
 ONE = {"id": "R-1", "summary": "one", "description": "d"}
@@ -255,3 +256,29 @@ def test_the_captured_payloads_are_problems_and_never_crashes(shared_data: Path)
     for path in sorted((shared_data / "jira" / "payloads").glob("*.json")):
         if path.stat().st_size:
             assert all(received.problem for received in read_report(path, 10_000_000)), path.name
+
+
+@pytest.mark.parametrize(
+    ("given", "restriction"),
+    [
+        ({}, None),
+        ({"security": ""}, None),
+        ({"security": None}, None),
+        ({"restricted": False}, None),
+        ({"restricted": "No"}, None),
+        ({"security": "Embargo"}, "Embargo"),
+        ({"security": {"name": "Embargo", "id": "10000"}}, "Embargo"),
+        ({"Security Level": "Staff"}, "Staff"),
+        ({"security_level": 3}, "restricted"),
+        ({"restricted": True}, "restricted"),
+        ({"restricted": "yes"}, "restricted"),
+        ({"security": ["a"]}, "restricted"),
+        ({"security": "Staff", "restricted": True}, "restricted"),
+    ],
+)
+def test_what_keeps_people_from_a_report_is_read_from_its_keys_and_in_doubt_it_is_restricted(
+    given: dict[str, object], restriction: str | None
+) -> None:
+    report = Report.model_validate({"id": "R-1", "summary": "x", **given})
+    assert report.restriction == restriction
+    assert report.open_to([]) is (restriction is None)

@@ -244,3 +244,17 @@ def test_a_persons_label_outlives_the_import_of_the_same_row(db: Database) -> No
     assert labelled is not None
     assert labelled.component == "Payments"
     assert store.upsert([row.model_copy(update={"severity": "High"})]) == ["updated"]
+
+
+def test_what_the_tracker_told_of_between_two_moments_is_found_newest_first(store: IncidentStore) -> None:
+    days = [MONDAY + timedelta(days=n) for n in range(5)]
+    store.upsert([incident(f"A-{n}", created=day) for n, day in enumerate(days)] + [incident("B")])
+    store.upsert([incident("R", created=days[2])], origin="report")
+    assert [one.id for one in store.filed_between(days[0], days[3], 10)] == ["A-3", "A-2", "A-1"]
+    assert [one.id for one in store.filed_between(days[0], days[3], 2)] == ["A-3", "A-2"]
+    assert store.newest_filed() == days[4]
+
+
+def test_a_memory_without_dates_has_no_newest(store: IncidentStore) -> None:
+    store.upsert([incident("B")])
+    assert store.newest_filed() is None

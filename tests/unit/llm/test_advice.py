@@ -17,7 +17,6 @@ REQUIREMENTS = [
     "A deposit is released when the client cancels at least 24 hours before.",
     "Cancelling less than 48 hours before captures the deposit. Ask ada@example.com.",
 ]
-FINDINGS = ["3 tests are newly broken since build 812", "1 test is flaky: calendar.test_sync"]
 
 
 @pytest.fixture
@@ -108,21 +107,6 @@ def test_a_new_title_keeps_exactly_the_numbers(
 ) -> None:
     titles = ["deposit_percent boundary upper invalid 51", "Card declined keeps the slot bookable"]
     assert len(says({"cases": [{"case": case, "title": title}]}).wording(titles).items) == kept
-
-
-@pytest.mark.parametrize(
-    ("text", "named", "kept"),
-    [
-        ("Three deposit tests broke with build 812.", [1], 1),
-        ("With build 812 the calendar is flaky.", [2], 0),
-        ("Nothing is wrong.", [3], 0),
-        ("40 tests broke.", [1, 2], 0),
-    ],
-)
-def test_a_sentence_has_the_numbers_of_the_findings_it_names(
-    text: str, named: list[int], kept: int, says: Callable[[Any], Adviser]
-) -> None:
-    assert len(says({"sentences": [{"text": text, "findings": named}]}).narration(FINDINGS).items) == kept
 
 
 @pytest.mark.parametrize(

@@ -238,3 +238,44 @@ def test_personal_data_is_no_secret() -> None:
 def test_hostile_text_of_200_kb_is_read_to_its_end(unit: str) -> None:
     text = (unit * (200_000 // len(unit)))[:199_970] + " AKIAABCDEFGHIJKLMNOP"
     assert "AKIAABCDEFGHIJKLMNOP" not in redact(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<password>{}</password>",
+        "<client_secret>{}</client_secret>",
+        "shop-cli login --password {} --user ada",
+        "backup -password {}",
+        "mysql -u root -h db -p{} shop",
+        "I logged in with pwd {} and it failed",
+        "the password {} no longer works",
+        "API key {} was refused",
+    ],
+)
+def test_a_secret_that_follows_its_name_in_an_element_an_option_or_a_sentence_is_hidden(text: str) -> None:
+    assert "hG7rTq2Lx9vB" not in redact(text.format("hG7rTq2Lx9vB")).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password field2fa is empty",
+        "password reset-2 mail never comes",
+        "after a password change-v2 the session stays",
+        "<password></password> and <password>****</password>",
+        "run it with --password and --verbose",
+        "mysql 8.0 -port 3306",
+        "api key rotation2 job",
+        "access token expired",
+        "password policies.md says so",
+        "API key 4.26.1 header",
+    ],
+)
+def test_words_after_the_name_of_a_secret_stay(text: str) -> None:
+    assert redact(text).text == text
+
+
+@pytest.mark.parametrize("text", ['"value": "52.31.12.77"', "export VALUE=52.31.12.77", "vendor 104.18.20.9 answers"])
+def test_a_word_that_begins_with_v_makes_no_version_of_an_address(text: str) -> None:
+    assert redact(text).placeholders

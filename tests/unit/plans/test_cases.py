@@ -181,6 +181,11 @@ def test_a_graver_requirement_gets_more_cases_and_a_higher_priority() -> None:
     assert "high" not in {case.priority for case in drafted(text, risks=slight)}
 
 
+@pytest.mark.parametrize("quote", [":", ": :", "…", "—"])
+def test_marks_without_a_word_are_nothing_to_test(quote: str) -> None:
+    assert coverage_items([requirement(quote)]) == []
+
+
 def test_lessons_stand_with_their_requirement() -> None:
     lesson = drafted(ENTER)[0].model_copy(update={"id": "TC-lesson", "incident_ids": ["WKB-1"], "item_ids": []})
     made = cases.draft([DEPOSIT, ENTER], coverage_items([DEPOSIT, ENTER]), [], [], [lesson])[0]

@@ -52,6 +52,94 @@ def test_a_broken_set_up_and_everything_it_took_down_is_one_cause() -> None:
     assert found[0].tests[0] == names[0]
 
 
+JAVA = """java.lang.IllegalStateException: Failed to load ApplicationContext for [WebMergedContextConfiguration {test}]
+\tat org.spring.TestContext.load(TestContext.java:{line})
+\tat com.acme.{test}.setUp({test}.java:12)
+Caused by: java.net.ConnectException: Connection refused: {host}
+\tat java.base/sun.nio.ch.Net.connect(Net.java:555)
+\tat com.acme.Db.open(Db.java:{place})
+"""
+PYTHON = """Traceback (most recent call last):
+  File "src/app/db.py", line 41, in connect
+    raise PoolError(f"no connection to {{name}}")
+app.db.PoolError: no connection to the ledger
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "tests/{test}.py", line {line}, in fixture
+    raise SetupError("...")
+conftest.SetupError: {words}
+"""
+
+
+def java(test: str, *, place: int = 33, host: str = "db") -> str:
+    return JAVA.format(test=test, line=len(test), place=place, host=host)
+
+
+def test_one_server_that_is_down_is_one_cause_across_suites_whatever_each_wraps_it_in() -> None:
+    tests = ("OrderTest", "StockTest", "RefundAndChargebackTest")
+    results = [
+        result(f"com.acme.{test}::{at}", "error", f"{test} could not begin: {'x' * 9 * at}", details=java(test))
+        for test in tests
+        for at in range(3)
+    ]
+    (found,) = causes(run("now", *results), *green(*(one.test_id for one in results)))
+    assert (found.size, found.suites, found.extent) == (9, 3, "9 tests in 3 suites")
+
+
+def test_one_shared_fixture_is_one_cause_across_suites() -> None:
+    said = {"test_a": "the billing fixture went away", "test_b": "stock has no ledger to write its movements to"}
+    results = [
+        result(f"{name}::one", "error", words, details=PYTHON.format(test=name, line=9, words=words))
+        for name, words in said.items()
+    ]
+    assert [one.extent for one in causes(run("now", *results))] == ["2 tests in 2 suites"]
+
+
+def test_what_differs_in_type_or_in_place_and_words_stays_apart() -> None:
+    one = result("a.A::1", "error", "first of all, this", details=java("A"))
+    elsewhere = result("b.B::1", "error", "something else entirely", details=java("B", place=99))
+    other_type = result(
+        "c.C::1", "error", "a third thing", details=java("C").replace("net.ConnectException", "net.BindException")
+    )
+    said_apart = result("d.D::1", "failed", "and a fourth", details=java("D", host="x" * 80))
+    assert len(causes(run("now", one, elsewhere, other_type, said_apart))) == 4
+
+
+def test_checks_that_fail_in_one_helper_are_as_many_causes_as_they_say_things() -> None:
+    def failed(name: str, said: str) -> TestResult:
+        trace = f"java.lang.AssertionError: {said}\n\tat org.junit.Assert.fail(Assert.java:88)\n\tat a.{name}.run({name}.java:7)"
+        return result(f"{name}::x", "failed", said, details=trace)
+
+    assert len(causes(run("now", failed("A", "we should be waterproof"), failed("B", "the total is off by one")))) == 2
+
+
+def test_like_words_without_a_type_stay_apart_when_raised_at_different_places() -> None:
+    words = "the {} of the booking that was moved by the guest is not what the calendar shows"
+
+    def failed(name: str, line: int) -> TestResult:
+        trace = f'  File "tests/shared.py", line {line}, in check\n{words.format(name)}'
+        return result(f"{name}::x", "failed", words.format(name), details=trace)
+
+    assert len(causes(run("now", failed("total", 7), failed("totals", 7)))) == 1
+    assert len(causes(run("now", failed("total", 7), failed("totals", 80)))) == 2
+
+
+def test_a_skip_that_names_the_failed_test_it_depends_on_follows_from_it_in_any_suite() -> None:
+    names = ("auth::test_login", "cart::test_add", "cart::test_pay", "misc::test_other")
+    now = run(
+        "now",
+        result(names[0], "failed", "expected a token"),
+        result(names[1], "skipped", "cart::test_add depends on auth::test_login"),
+        result(names[2], "skipped", "test_pay depends on test_login"),
+        result(names[3], "skipped", "depends on the phase of the moon"),
+    )
+    (found,) = causes(now, *green(*names))
+    assert found.took_down == ("cart::test_add", "cart::test_pay")
+    assert found.extent == "3 tests in 2 suites"
+
+
 def test_skips_elsewhere_are_not_taken_for_a_cascade() -> None:
     found = causes(
         run("now", result("a::1", "failed", "boom went the engine"), result("b::2", "skipped", "needs Windows")),

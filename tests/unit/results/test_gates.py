@@ -97,7 +97,7 @@ def test_a_day_as_end_of_a_waiver_means_to_the_end_of_that_day() -> None:
 
 
 def test_the_example_is_a_gate_file() -> None:
-    assert len(load_gates(EXAMPLE.read_bytes()).gate) == 5
+    assert len(load_gates(EXAMPLE.read_bytes()).gate) == 6
 
 
 GOOD = "[[gate]]\nmetric='tests'\nop='>'\nvalue=1\n"
@@ -196,7 +196,7 @@ def test_every_metric_is_measured_with_its_n(metric: str, value: float, n: int) 
 @pytest.mark.parametrize(
     "metric",
     ["pass_rate", "failed_tests", "tests", "new_failures", "line_coverage", "branch_coverage", "requirement_coverage",
-     "open_criticals", "score:good", "accuracy", "latency_p99", "fairness_gap:good:g"],
+     "open_criticals", "score:good", "accuracy", "latency_p99", "fairness_gap:good:g", "drifted_columns", "score_drop:good"],
 )  # fmt: skip
 def test_an_empty_run_keeps_no_promise(metric: str) -> None:
     found = measure(Facts(run=run()), gate("<=", 0, metric=metric))
@@ -223,3 +223,52 @@ def test_a_scope_narrows_what_counts() -> None:
 def test_a_promise_about_a_count_names_no_bound() -> None:
     assert gate("<=", 0, metric="new_failures").promise == "new_failures at most 0"
     assert gate(min_n=200).promise == "pass_rate at least 0.9 (lower bound, 200 or more)"
+
+
+def scored(run_id: str, n: int, good: float, *, first: int = 0, style: float = 0.5) -> Run:
+    """`good` of 1 of the outputs are good; cases are numbered from `first`."""
+    outputs = tuple(
+        ScoredOutput(
+            case_id=str(first + at), scores={"good": float(at % 100 < 100 * good), "style": style + at % 7 / 100}
+        )
+        for at in range(n)
+    )
+    return Run(info=RunInfo(run_id=run_id), outputs=outputs)
+
+
+@pytest.mark.parametrize(
+    ("now", "limit", "outcome"),
+    [
+        (scored("now", 400, 0.90), 0.05, "green"),  # the same cases, none of them worse
+        (scored("now", 400, 0.88), 0.05, "green"),
+        (scored("now", 400, 0.85), 0.06, "undecided"),  # 5 points were lost, and it may have been 7
+        (scored("now", 400, 0.70), 0.05, "red"),
+        (scored("now", 400, 0.90, first=1_000), 0.05, "green"),  # other cases
+        (scored("now", 200, 0.90, first=1_000), 0.01, "undecided"),
+        (scored("now", 19, 0.90), 0.05, "undecided"),
+    ],
+)
+def test_a_drop_of_a_score_is_held_against_its_bound(now: Run, limit: float, outcome: str) -> None:
+    promise = gate("<=", limit, metric="score_drop:good")
+    found = measure(Facts(run=now, before=scored("before", 400, 0.90)), promise)
+    assert judge(promise, found.estimate, now=NOW, missing=found.missing).outcome == outcome
+
+
+def test_columns_that_drifted_are_counted_and_named() -> None:
+    before, promise = scored("before", 400, 0.9), gate("<=", 0, metric="drifted_columns")
+    alike = measure(Facts(run=scored("now", 400, 0.9), before=before), promise)
+    assert alike.estimate is not None
+    assert alike.estimate.value == 0
+    other = measure(Facts(run=scored("now", 400, 0.9, style=0.8), before=before), promise)
+    assert other.estimate is not None
+    assert (other.estimate.value, other.source) == (1, "columns of outputs that differ (style), against before")
+
+
+@pytest.mark.parametrize("metric", ["drifted_columns", "score_drop:good"])
+def test_too_little_data_for_drift_is_an_outcome_of_its_own(metric: str) -> None:
+    promise = gate("<=", 0, metric=metric)
+    few = measure(Facts(run=scored("now", 400, 0.9), before=scored("before", 19, 0.9)), promise)
+    assert (few.estimate, few.missing) == (None, "Drift takes 20 outputs a side, and the baseline has 19.")
+    alone = measure(Facts(run=scored("now", 400, 0.9)), promise)
+    assert (alone.estimate, alone.missing) == (None, "The run was compared with no baseline.")
+    assert judge(promise, None, now=NOW, missing=few.missing).outcome == "undecided"

@@ -4,6 +4,7 @@ import json
 import re
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
 
 from qa_agents.results.cluster import cluster
@@ -108,6 +109,79 @@ def test_sarif_has_one_result_per_cause_and_none_for_flakes(told: tuple[Summary,
     assert any(place and place["artifactLocation"]["uri"] == "src/orders.py" for place in placed)
 
 
+def _object(required: dict[str, object], **optional: object) -> dict[str, object]:
+    return {
+        "type": "object",
+        "properties": required | optional,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _list(of: dict[str, object], least: int = 0) -> dict[str, object]:
+    return {"type": "array", "items": of, "minItems": least, "uniqueItems": least > 0}
+
+
+STRING = {"type": "string", "minLength": 1}
+URI = {"type": "string", "pattern": r"^(?!/)(?!.*(?:^|/)\.\.?(?:/|$))[A-Za-z0-9._~!$&'()*+,;=@%/-]+$"}
+MESSAGE = _object({"text": STRING})
+LOCATION = _object(
+    {"physicalLocation": _object(
+        {"artifactLocation": _object({"uri": URI}, uriBaseId=STRING),
+         "region": _object({"startLine": {"type": "integer", "minimum": 1}})})},
+    logicalLocations=_list(_object({"fullyQualifiedName": STRING}, kind=STRING), 1),
+)  # fmt: skip
+RULE = _object({"id": STRING, "shortDescription": MESSAGE, "fullDescription": MESSAGE, "help": MESSAGE})
+RESULT = _object(
+    {"ruleId": STRING, "message": MESSAGE, "locations": _list(LOCATION, 1)},
+    level={"enum": ["none", "note", "warning", "error"]},
+    baselineState={"enum": ["new", "unchanged", "updated", "absent"]},
+    partialFingerprints={"type": "object", "additionalProperties": STRING},
+)
+SARIF = _object(
+    {"version": {"const": "2.1.0"},
+     "runs": _list(_object(
+        {"tool": _object({"driver": _object({"name": STRING}, version=STRING, rules=_list(RULE, 1))}),
+         "results": _list(RESULT)},
+        automationDetails=_object({"id": STRING})))},
+    **{"$schema": {"type": "string", "format": "uri"}},
+)  # fmt: skip
+"""The objects that are written, by SARIF 2.1.0 (3.13 to 3.49): members, those that must be there, and their values. That every
+result lies in a file and every rule is described three times is what GitHub asks for."""
+
+
+def test_sarif_is_what_the_standard_and_github_ask_for(told: tuple[Summary, Run]) -> None:
+    log = json.loads(json.dumps(sarif(*told)))
+    jsonschema.Draft202012Validator.check_schema(SARIF)
+    jsonschema.validate(log, SARIF)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(log | {"version": "2.0"}, SARIF)
+
+
+@pytest.mark.parametrize("suite", ["", "a b/c", "../../etc", "/abs", "C:\\x", "http://evil", "ü", "."])
+def test_a_result_without_a_file_lies_at_its_suite_whatever_that_is_called(suite: str) -> None:
+    now = run("r0", result(f"{suite}::t", "failed", "boom") if suite else result("t", "failed", "boom"))
+    history = history_of([now])
+    found = compare(history)
+    log = json.loads(json.dumps(sarif(summarise(now, "0" * 64, found, cluster(now, found, history)), now)))
+    jsonschema.validate(log, SARIF)
+
+
+def test_annotations_come_back_as_they_were_written(told: tuple[Summary, Run]) -> None:
+    """GitHub's runner takes properties apart at the first `::` and at commas, then undoes the escapes, the percent sign last."""
+    reasons = {change.test_id: change.why for change in told[0].comparison.changes}
+    for line in github(*told).splitlines():
+        head, _, data = line.removeprefix("::error ").partition("::")
+        properties = dict(part.partition("=")[::2] for part in head.split(","))
+        title = properties["title"]
+        for written, meant in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+            title = title.replace(written, meant)
+            data = data.replace(written, meant) if meant not in ":," else data
+        name = title.removeprefix("new: ")
+        assert name in reasons
+        assert data.startswith(reasons[name])
+
+
 def test_junit_out_is_read_again_and_fails_only_for_what_is_new(
     told: tuple[Summary, Run], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -116,6 +190,10 @@ def test_junit_out_is_read_again_and_fails_only_for_what_is_new(
     assert root.get("failures") == "2"
     path = tmp_path_factory.mktemp("out") / "out.xml"
     path.write_text(text)
-    outcomes = [one.outcome for one in read_run([str(path)]).results]
+    read = read_run([str(path)])
+    outcomes = [one.outcome for one in read.results]
     assert outcomes.count("failed") == 2
     assert outcomes.count("skipped") == 2
+    assert read.files[0].is_whole
+    assert {"a::broke", "a::flakes", "a::gone"} <= {one.test_id for one in read.results}
+    assert {one.message for one in read.results if one.name == "broke"} == {"KeyError: 1"}

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from qa_agents.incidents.search import as_incident
 from qa_agents.runtime.jira_issues import JiraIssues
 from qa_agents.trackers.schema import Action
 from tests.fakes.jira.openapi import objections
@@ -41,6 +42,22 @@ def test_our_own_writes_change_nothing_and_a_reporter_s_answer_does(cloud: bool)
         assert after is not None
         assert after.description.endswith("The reporter added:\nIt is 2.0.")
         assert objections(jira) == []
+
+
+@pytest.mark.parametrize("cloud", [True, False])
+def test_a_security_level_stays_with_the_report_and_with_what_is_remembered_of_it(cloud: bool) -> None:
+    with serving(cloud=cloud) as (jira, clock):
+        jira.site.add("PAY-1", summary="It leaks", security="Security team")
+        jira.site.add("PAY-2", summary="It rings")
+        issues = JiraIssues(tracker_on(jira, clock))
+        restricted, open_one = issues.issue("PAY-1"), issues.issue("PAY-2")
+        assert restricted is not None
+        assert open_one is not None
+        assert (restricted.restriction, open_one.restriction) == ("Security team", None)
+        kept = as_incident(restricted)
+        assert kept is not None
+        assert not kept.open_to([])
+        assert kept.open_to(["Security team"])
 
 
 def test_a_hidden_or_missing_issue_is_none() -> None:

@@ -135,3 +135,22 @@ def test_what_was_taken_over_meanwhile_is_not_ended_twice(queue: TableQueue, clo
 
     drain(queue, slow)
     assert queue.backlog().states == {"doing": 1}
+
+
+def test_while_everything_is_out_of_reach_it_asks_less_and_less_often(queue: TableQueue) -> None:
+    for number in range(12):
+        queue.put(str(number), str(number), {"do": "it"})
+    rests: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            rests.append(timeout or 0.0)
+            return False
+
+    def reach(payload: dict[str, Any]) -> None:
+        if len(rests) < 6:
+            raise UnavailableError("Jira does not let this account in.")
+
+    Worker(queue, {"it": reach}, jitter=lambda: 1.0).run(Stop(), until_empty=True)
+    assert rests == [2, 4, 8, 15, 15, 15]
+    assert queue.backlog().states == {"todo": 7, "done": 5}

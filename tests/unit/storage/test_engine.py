@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import text
 
 from qa_agents.errors import StorageError
-from qa_agents.storage import migrations
+from qa_agents.storage import engine, migrations
 from qa_agents.storage.artifacts import get_artifact, put_artifact
 from qa_agents.storage.engine import Database, next_values, open_database, recall_fact, remember_fact
+from tests.postgres import fresh_schema
 
 
 def test_a_workspace_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -96,3 +97,17 @@ def test_documents_are_kept_once_by_hash(db: Database) -> None:
     with db.read() as connection:
         assert get_artifact(connection, first) == b"report"
         assert connection.execute(text("SELECT count(*) FROM artifacts")).scalar() == 1
+
+
+def test_two_workspaces_in_one_server_database_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    with fresh_schema() as one, fresh_schema() as other:
+        first, second, again = open_database(one), open_database(other), open_database(one)
+        with first.write() as connection:
+            remember_fact(connection, "a", 1)
+            with second.write() as elsewhere:
+                remember_fact(elsewhere, "a", 2)
+            with pytest.raises(StorageError, match="locked"), again.write() as same:
+                remember_fact(same, "a", 3)
+        for database in (first, second, again):
+            database.close()

@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from qa_agents.storage.engine import Database, later
+from qa_agents.storage.prepared import Prepared
 from qa_agents.storage.tables import counters
 
 BOTH_ENGINES = True
+NEW = Prepared(insert(counters))
 COUNT = select(func.count()).select_from(counters)
 
 
@@ -18,10 +20,10 @@ def count(db: Database) -> int:
 def test_what_was_put_off_is_seen_by_what_reads_and_kept_by_the_commit(db: Database) -> None:
     before = count(db)
     with db.write() as connection:
-        later(connection, insert(counters), name="one", value=1)
-        later(connection, insert(counters), name="two", value=2)
+        later(connection, NEW, name="one", value=1)
+        later(connection, NEW, name="two", value=2)
         assert connection.execute(COUNT).scalar() == before + 2
-        later(connection, insert(counters), name="three", value=3)
+        later(connection, NEW, name="three", value=3)
     assert count(db) == before + 3
 
 
@@ -30,7 +32,7 @@ def test_what_was_put_off_in_a_transaction_that_failed_is_never_made(db: Databas
 
     def failing() -> None:
         with db.write() as connection:
-            later(connection, insert(counters), name="one", value=1)
+            later(connection, NEW, name="one", value=1)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -38,7 +40,7 @@ def test_what_was_put_off_in_a_transaction_that_failed_is_never_made(db: Databas
     with db.read() as connection:
         assert connection.execute(COUNT).scalar() == before
     with db.write() as connection:
-        later(connection, insert(counters), name="two", value=2)
+        later(connection, NEW, name="two", value=2)
     assert count(db) == before + 1
 
 
@@ -48,7 +50,7 @@ def test_one_wrong_statement_takes_its_whole_transaction_with_it(db: Database) -
     def twice() -> None:
         with db.write() as connection:
             for _ in range(2):
-                later(connection, insert(counters), name="one", value=1)
+                later(connection, NEW, name="one", value=1)
 
     with pytest.raises(Exception, match=r"(?i)unique"):
         twice()
@@ -59,6 +61,6 @@ def test_a_transaction_that_reads_sees_one_picture_and_keeps_nothing(db: Databas
     with db.read() as reader:
         before = reader.execute(COUNT).scalar()
         with db.write() as connection:
-            later(connection, insert(counters), name="one", value=1)
+            later(connection, NEW, name="one", value=1)
         assert reader.execute(COUNT).scalar() == before
         assert count(db) == (before or 0) + 1

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_agents.incidents.schema import Candidate, Incident, Report
-from qa_agents.triage.hypothesis import LEAD, MAX_CHARS, MIN_DENSE, hypothesise, note_sentences, tells_a_cause
+from qa_agents.triage.hypothesis import LEAD, MAX_CHARS, MIN_DENSE, hypothesise
+from qa_agents.triage.notes import MIN_NOTES, note_sentences, tells_a_cause
 from qa_agents.triage.schema import Fact
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -194,3 +195,50 @@ def test_what_is_shown_is_printable_whatever_the_note(note: str) -> None:
         assert found.text.isprintable()
         assert "://" not in found.text
         assert len(found.evidence) == 1
+
+
+DONE = "The refund webhook takes a lock per booking before it pays."
+
+
+def team(*notes: str) -> list[tuple[Candidate, Incident]]:
+    """Neighbours too far away to explain anything, with the notes of their fixes."""
+    return [near(f"T-{n}", note, 0.5) for n, note in enumerate(notes)]
+
+
+PLAIN = (
+    "Sessions end with the browser window.",
+    "Totals are rounded once per invoice, not once per line.",
+    "Slots of closed studios are left out of the search.",
+)
+CHATTY = ("Verified with build 3.1.", "Pull pending, please review it.", "I can confirm that it works for me now.")
+
+
+def test_where_a_team_writes_what_was_done_its_notes_are_taken_at_their_word() -> None:
+    found = hypothesise(REPORT, [], [near("PAY-12", DONE), *team(*PLAIN)])
+    assert found is not None
+    assert DONE[:-1] in found.text
+
+
+def test_where_notes_are_talk_a_plain_sentence_explains_nothing() -> None:
+    assert hypothesise(REPORT, [], [near("PAY-12", DONE), *team(*CHATTY)]) is None
+
+
+def test_too_few_notes_tell_nothing_of_a_teams_habit() -> None:
+    assert hypothesise(REPORT, [], [near("PAY-12", DONE), *team(*PLAIN[: MIN_NOTES - 2])]) is None
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        f"{DONE} Verified on Android.",
+        f"{DONE} https://git.example/pull/3",
+        f"{DONE} Is that enough?",
+        "We lock the booking before we pay out the refund.",
+    ],
+)
+def test_a_note_with_talk_or_links_in_it_is_not_taken_at_its_word(note: str) -> None:
+    assert hypothesise(REPORT, [], [near("PAY-12", note), *team(*PLAIN)]) is None
+
+
+def test_only_a_fix_says_what_was_done() -> None:
+    assert hypothesise(REPORT, [], [near("PAY-12", DONE, resolution="Won't Fix"), *team(*PLAIN)]) is None

@@ -94,3 +94,35 @@ def test_of_each_kind_the_likeliest_is_claimed_and_never_the_report_itself(value
     assert len(claims) == (max(values) >= STRONG_PROBABILITY)
     if claims:
         assert claims[0].probability == pytest.approx(max(values))
+
+
+def named(*kinds: str) -> dict[str, set[str]]:
+    return {kind: {"value"} for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "dense", "claimed"),
+    [
+        (("error_code", "exception"), 0.85, True),
+        (("error_code", "exception"), 0.79, False),
+        (("exception",), 0.95, False),
+        (("exception", "endpoint"), 0.95, False),
+    ],
+)
+def test_near_texts_that_name_the_same_failure_twice_over_are_claimed_whatever_the_probability(
+    kinds: tuple[str, ...], dense: float, claimed: bool
+) -> None:
+    facts = [
+        Fact(name="error_code", value="value", quote="value", field="summary", start=0, end=5),
+        Fact(name="exception", value="value", quote="value", field="summary", start=0, end=5),
+    ]
+    neighbour = near(incident("W-1"), 0.01, dense)
+    found = relate(
+        REPORT,
+        facts,
+        [neighbour],
+        chain=lambda name: [name],
+        facts_of=lambda _: named(*kinds),
+        as_of=NOW,
+    )
+    assert (found[0].kind == "duplicate-of-open") is claimed

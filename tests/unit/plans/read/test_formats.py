@@ -294,7 +294,8 @@ def test_footnotes_follow_their_paragraph_and_comments_are_shown_but_are_no_text
     made.add_comment(paragraph.runs, text="Why twice?", author="Kim")
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
     note = '<w:footnote w:id="2"><w:p><w:r><w:t>At most 5 times a day.</w:t></w:r></w:p></w:footnote>'
-    body = f'<w:footnotes {space}><w:footnote w:type="separator" w:id="0"/>{note}</w:footnotes>'.encode()
+    uncalled = note.replace('w:id="2"', 'w:id="3"')
+    body = f'<w:footnotes {space}><w:footnote w:type="separator" w:id="0"/>{note}{uncalled}</w:footnotes>'.encode()
     part = Part(PackURI("/word/footnotes.xml"), CONTENT_TYPE.WML_FOOTNOTES, body, made.part.package)
     made.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
     out = io.BytesIO()
@@ -304,6 +305,7 @@ def test_footnotes_follow_their_paragraph_and_comments_are_shown_but_are_no_text
     assert [line for line in parsed.unread if "Comment" in line] == [
         "Comment in the Word file, not taken as part of its text: Why twice?"
     ]
+    assert "Footnotes that the Word file's text does not call: 1, not read." in parsed.unread
 
 
 def test_each_breach_of_an_api_description_is_a_sentence_and_the_rest_is_read() -> None:
@@ -337,3 +339,37 @@ components: {schemas: {Bell: {$ref: "#/components/schemas/Lost"}}}
         "The operationId one is given 2 times.",
         "Reference that leads nowhere: #/components/schemas/Lost",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", "| Size | Price | Note |\n|---|---|---|\n| small | 4 | ok |\n| big | 5 |\n"),
+        ("a.md", "| Size | Price |\n|---|---|\n| small | 4 |\n| big | 5 | or so |\n"),
+        (
+            "a.html",
+            "<html><table><tr><th>A</th><th>B</th></tr><tr><td>1</td><td>2</td></tr><tr><td>big</td></tr></table></html>",
+        ),
+        ("a.txt", "Size\tPrice\tNote\nsmall\t4\tok\nbig\t5\n"),
+    ],
+)
+def test_a_row_that_does_not_fit_its_header_is_read_and_named(name: str, text: str) -> None:
+    parsed = read(name, text)
+    assert any(kind == "table_row" and said.startswith("big") for kind, said in told(parsed))
+    assert len([one for one in parsed.unread if "“big" in one and "look at it by hand" in one]) == 1
+
+
+def test_a_table_whose_rows_fit_is_not_named_as_unread() -> None:
+    assert read("a.md", "| Size | Price |\n|---|---|\n| small | 4 |\n").unread == []
+
+
+def test_a_word_table_with_a_missing_cell_is_named() -> None:
+    made = docx.Document()
+    table = made.add_table(rows=2, cols=2)
+    for cell, text in zip([*table.rows[0].cells, table.rows[1].cells[0]], ["Size", "Price", "small"], strict=True):
+        cell.text = text
+    table.rows[1]._tr.remove(table.rows[1].cells[1]._tc)
+    body = io.BytesIO()
+    made.save(body)
+    (said,) = read("a.docx", body.getvalue()).unread
+    assert "“small” (1 cell)" in said

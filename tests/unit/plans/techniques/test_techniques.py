@@ -276,7 +276,8 @@ def test_two_conditions_inside_an_outcome_are_taken_apart() -> None:
     assert [(item.parameters, item.expected) for item in found(text, technique="requirement")] == [
         ({"condition": "blur"}, "The edit should be saved"),
         ({"condition": "enter"}, "The edit should be saved"),
-        ({}, "the mark should be removed"),
+        ({"condition": "blur"}, "the mark should be removed"),
+        ({"condition": "enter"}, "the mark should be removed"),
     ]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from qa_agents.results.monitor.bets import reach
 from qa_agents.results.monitor.sequential import Look, indicator_columns, spent, watch
 
 
@@ -82,3 +83,24 @@ def test_classes_become_yes_no_columns_unless_there_are_too_many() -> None:
         "answer b": [[("1", 0.0), ("2", 1.0)], [("1", 1.0), ("2", 0.0)]],
     }
     assert indicator_columns("answer", [[(str(n), str(n)) for n in range(50)]]) == {}
+
+
+def test_what_could_have_been_seen_shrinks_with_more_looks_and_grows_with_more_columns() -> None:
+    assert reach(40, 21, 1) < reach(10, 6, 1) < reach(10, 6, 8)
+    (few,), (many,) = (watch({"a": stream(1, n=n)}, True) for n in (40, 160))
+    assert few.detectable is not None
+    assert many.detectable is not None
+    assert 0.4 < many.detectable / few.detectable < 0.6  # four times the outputs, half the error
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_change_as_large_as_what_is_said_to_be_seen_is_found_in_most_histories(same: bool) -> None:
+    (quiet,) = watch({"a": stream(0, same=same)}, same)
+    assert quiet.detectable is not None
+    shifted = [stream(seed, shift=quiet.detectable, after=10, same=same) for seed in range(60)]
+    found = sum(alarms(watch({"a": looks}, same, salt=str(seed))) for seed, looks in enumerate(shifted))
+    assert found >= 39  # 48 of 60 are promised; 38 have a probability below 1 %
+
+
+def test_too_few_looks_say_nothing_of_what_could_have_been_seen() -> None:
+    assert watch({"a": stream(0, days=3)}, True)[0].detectable is None

@@ -57,11 +57,25 @@ def test_a_green_run_is_told_in_three_short_sentences() -> None:
     ]
 
 
+def test_a_run_in_which_only_flaking_tests_fail_says_so() -> None:
+    flakes = "PPPFPPPPFPPPPPFPPPPF"
+    _, second, third = sentences({"s::a": flakes, "s::b": GREEN}, {"s::a": "timed out"})
+    assert second == "Nothing is newly broken since r18; the one failure is of a test that flakes."
+    assert third == "Nothing is left to decide."
+
+
+def test_a_cause_across_suites_says_across_how_many() -> None:
+    red = {f"{name}::t": GREEN[:-1] + "E" for name in "abc"}
+    _, second, third = sentences({**red, "s::d": GREEN}, dict.fromkeys(red, "no connection"))
+    assert second == "Since r18, 3 tests are newly broken, all in 3 suites for one reason: no connection."
+    assert third == "One thing is to be decided: who takes C1 (3 tests in 3 suites)?"
+
+
 def test_one_is_told_as_one_and_many_as_many() -> None:
     first, second, third = sentences({"s::a": GREEN[:-1] + "F", "s::b": GREEN}, {"s::a": "expected one row"})
     assert first == "1 of 2 tests passed; 1 failed."
     assert second == "Since r18, 1 test is newly broken: expected one row."
-    assert third.startswith("One thing is to be decided: who takes C1 (1 test: expected one row)?")
+    assert third == "One thing is to be decided: who takes C1 (1 test)?"
     red = {f"s::{name}": GREEN[:-1] + "E" for name in "abc"}
     first, second, _ = sentences({**red, "s::d": GREEN}, dict.fromkeys(red, "no connection"))
     assert first == "1 of 4 tests passed; 3 broke before they could tell."
@@ -231,6 +245,11 @@ def test_a_models_words_are_taken_only_with_numbers_that_stand_in_what_they_cite
     assert findings(summary)[0] == "1 of 2 tests passed; 1 failed."
     good = ("Of 2 tests, 1 failed.", [1])
     assert worded(summary, Told(good), render, key="k") == (("Of 2 tests, 1 failed.",), "")  # type: ignore[arg-type]
+    told = pages(summary, opening=("Of 2 tests, 1 failed.",))
+    for name in ("executives.md", "summary.html", "slack.json", "teams.json"):
+        assert "Of 2 tests, 1 failed." in told[name]
+        assert "A language model worded these sentences" in told[name]
+    assert not [name for name, page in pages(summary).items() if "language model" in page]
     taken, why = worded(summary, Told(good, ("3 tests failed.", [1])), render, key="k")  # type: ignore[arg-type]
     assert taken == ()
     assert "number 3 stands in no finding" in why
@@ -242,6 +261,9 @@ def test_a_models_words_are_taken_only_with_numbers_that_stand_in_what_they_cite
     [
         ("Twelve tests failed.", "“twelve” stands in no finding"),
         ("Two tests ran.", ""),
+        ("All 2 tests ran.", "word “All” stands in no finding"),
+        ("Nothing is wrong.", "word “Nothing” stands in no finding"),
+        ("A failure in deposits.test_capture.", "name “deposits.test_capture” stands in no finding"),
         ("See https://evil.example for 1 failure.", "holds a link"),
         ("It is safe to ship.", "decides what a person must decide"),
         ("x" * 500, "too long"),

@@ -6,7 +6,11 @@ import pytest
 
 from qa_agents.checkpoint.gate_policy import Costs
 from qa_agents.incidents.schema import Incident
-from qa_agents.triage.gate.calibration import Chosen, Scored, base_rate, calibrate_bound, choose
+from qa_agents.storage.engine import Database
+from qa_agents.storage.learned import keep_learned
+from qa_agents.triage.following import WINDOW
+from qa_agents.triage.gate.calibration import Chosen, Scored, base_rate, calibrate_bound, choose, score_fingerprint
+from qa_agents.triage.severity.rate import load_rubric
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -88,3 +92,19 @@ def test_too_few_critical_reports_promise_nothing() -> None:
     bound = calibrate_bound(chosen, scored, ["Critical"], alpha=0.05, delta=0.05, fingerprint="f")
     assert (bound.r, bound.threshold) == (0, 0.0)
     assert "every report is escalated" in bound.guarantee()
+
+
+def test_a_new_model_voids_a_calibration_and_probabilities_that_follow_outcomes_do_not(db: Database) -> None:
+    def fingerprint() -> str:
+        return score_fingerprint(db, "memory", load_rubric(), 1_000)
+
+    def keep(name: str, body: bytes) -> None:
+        with db.write() as connection:
+            keep_learned(connection, name, body)
+
+    keep("severity", b"one")
+    before = fingerprint()
+    keep(WINDOW, b"of today")
+    assert fingerprint() == before
+    keep("severity", b"two")
+    assert fingerprint() != before
