@@ -54,7 +54,8 @@ ALLOWED = {
     "listening": LOW | {"incidents", "runtime", "operations", "wiring"},
     "jira_history": LOW | {"incidents", "trackers", "runtime", "operations", "listening", "wiring"},
     "service": LOW
-    | {"trackers", "checkpoint", "runtime", "triage", "plans", "wiring", "operations", "planning", "listening"},
+    | {"trackers", "checkpoint", "runtime", "triage", "plans", "results"}
+    | {"wiring", "operations", "planning", "summarizing", "listening"},
     "studio": {"settings", "wiring", "triage"},
     "cli": {
         "advising",

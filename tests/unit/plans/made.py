@@ -114,3 +114,13 @@ def plan(**more: Any) -> TestPlan:
         **more,
     }
     return TestPlan.model_validate(values)
+
+
+def drafted(text: str, previous: TestPlan | None = None) -> TestPlan:
+    """The plan for a Markdown text, drafted as a user would get it."""
+    from qa_agents.plans.draft import Basis, draft_plan
+    from qa_agents.plans.read import read_sources
+    from qa_agents.plans.requirements import find_requirements
+
+    documents = read_sources([("spec.md", text.encode())])
+    return draft_plan(Basis(documents, find_requirements(documents), previous=previous), title="Drafted")

@@ -15,11 +15,14 @@ from qa_agents.plans.schema import (
     Question,
     Requirement,
     Risk,
+    Step,
     TestCase,
     Transition,
 )
 from qa_agents.plans.techniques import coverage_items, open_ends
 from qa_agents.plans.techniques.coverage import measure
+from tests.unit.plans.made import case as made_case
+from tests.unit.plans.made import drafted as from_text
 from tests.unit.plans.samples import PET, plan, question, requirement
 
 ENTER = requirement(
@@ -325,3 +328,49 @@ def test_an_expectation_that_begins_with_a_name_in_code_keeps_its_small_letter()
         :1
     ]
     assert made.steps[-1].expected == "ringTwice is shown."
+
+
+def test_a_decision_table_in_a_document_gives_each_rule_and_the_open_combination() -> None:
+    plan = from_text(
+        "# Fees\n\n| Who cancels | Late | Deposit |\n|---|---|---|\n| client | no | back |\n"
+        "| client | yes | kept |\n| staff | no | back |\n"
+    )
+    told = {case.title.split(": ", 1)[1]: case.expected_basis for case in plan.cases if case.technique == "decision"}
+    assert told == {
+        "Who cancels = client, Late = no: deposit: back": "quote",
+        "Who cancels = client, Late: deposit: kept": "quote",
+        "Who cancels = staff, Late = no: deposit: back": "quote",
+        "Who cancels = staff, Late = yes: nothing is changed and the user is told": "assumption",
+    }
+
+
+def test_a_rule_inside_a_rule_is_not_turned_round() -> None:
+    plan = from_text(
+        "# Data\n\nIf the data is no list, it is turned into one: if it is true, a list of one, otherwise an empty list.\n"
+    )
+    assert not any(
+        "empty list" in case.steps[-1].expected and "is no list" not in case.steps[0].action for case in plan.cases
+    )
+
+
+def test_an_example_that_a_case_feeds_in_already_is_no_case_of_its_own() -> None:
+    step = Step(action="Give an input with dots", data="a.b = 1", expected="The input is accepted.")
+    plain = made_case("TC-1", "REQ-1", steps=[step], item_ids=["ITM-1"], technique="requirement")
+    shown = made_case(
+        "TC-2",
+        "REQ-1",
+        steps=[step.model_copy(update={"action": "Feed it in"})],
+        item_ids=["ITM-2"],
+        technique="syntax",
+    )
+    refused = shown.model_copy(update={"id": "TC-3", "polarity": "negative"})
+    (kept, other) = executions.folded([plain, shown, refused])
+    assert (kept.id, kept.item_ids, other.id) == ("TC-1", ["ITM-1", "ITM-2"], "TC-3")
+
+
+def test_every_case_of_statements_that_contradict_each_other_waits_for_the_answer() -> None:
+    plan = from_text(
+        "# Limits\n\nA basket shall hold at most 20 items.\n\n# More\n\nA basket shall hold at most 50 items.\n"
+    )
+    assert plan.cases
+    assert all(case.expected_basis == "assumption" and case.question_ids for case in plan.cases)

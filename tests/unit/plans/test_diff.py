@@ -1,7 +1,7 @@
 from qa_agents.plans.diff import align, carry_over
 from qa_agents.plans.differing import differing_values
 from qa_agents.plans.schema import FieldSpec, Requirement, TestPlan
-from tests.unit.plans.made import AMOUNT, CARDS, REFUND, case, plan, requirement
+from tests.unit.plans.made import AMOUNT, CARDS, REFUND, case, drafted, plan, requirement
 
 
 def raised(maximum: float = 1000) -> Requirement:
@@ -160,3 +160,20 @@ def test_a_case_that_goes_on_names_only_coverage_that_is_there() -> None:
     assert after.changes is not None
     assert after.changes.suspect == ["TC-above"]
     assert after.cases[0].item_ids == []
+
+
+def test_an_example_that_moves_to_another_statement_takes_its_case_along() -> None:
+    old = drafted("# Keys\n\nKeys are separated by dots.\n\n```\na.b = 1\n```\n")
+    new = drafted(
+        "# Keys\n\nKeys are separated by dots.\n\nBlanks around them are ignored.\n\n```\na.b = 1\n```\n", old
+    )
+    assert new.changes is not None
+    assert new.changes.redrafted == new.changes.suspect == new.changes.orphaned == []
+
+
+def test_a_new_statement_that_nobody_can_test_is_asked_about_in_the_diff() -> None:
+    old = drafted("# Day\n\nThe day list must show names.\n")
+    new = drafted("# Day\n\nThe day list must show names.\n\nThe design must be modern.\n", old)
+    assert new.changes is not None
+    asked = [one for one in new.questions if one.id in new.changes.questions]
+    assert any("modern" in one.text for one in asked)

@@ -72,3 +72,21 @@ def test_a_tag_or_asterisks_that_the_text_speaks_of_stay(literal: str) -> None:
     assert (
         wording.flat(f"The bell is named by {literal} in the page.") == f"The bell is named by {literal} in the page."
     )
+
+
+def test_the_other_side_leaves_alone_what_the_product_says() -> None:
+    said = 'the page shall show "We are checking."'
+    assert wording.opposite(said) == 'the page shall not show "We are checking."'
+
+
+@pytest.mark.parametrize(
+    ("condition", "order"),
+    [
+        ("editing mode is activated", "Activate editing mode"),
+        ("attempting to remove the owner", "Try to remove the owner"),
+        ("seconds are omitted", "Omit seconds"),
+        ("it's empty", "Bring it about that it is empty"),
+    ],
+)
+def test_more_conditions_are_orders(condition: str, order: str) -> None:
+    assert as_order(condition) == order

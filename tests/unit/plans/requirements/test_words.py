@@ -166,3 +166,17 @@ def test_a_sentence_is_split_where_each_part_has_a_subject_and_a_verb() -> None:
 )
 def test_other_sentences_stay_whole(text: str) -> None:
     assert len(clauses(text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "precondition", "response"),
+    [
+        ("Seconds may be omitted, in which case `:00` is assumed.", "seconds are omitted", "`:00` is assumed"),
+        ("One exception: the port may be left out, in which case 443 is used.", "the port is left out", "443 is used"),
+        ("Posts may have a date, while drafts cannot.", None, "Posts may have a date, while drafts cannot"),
+        ("The data folder is where you can keep files.", None, "The data folder is where you can keep files"),
+    ],
+)
+def test_a_leave_is_a_condition_and_a_contrast_is_none(text: str, precondition: str | None, response: str) -> None:
+    shape = shape_of(text)
+    assert (shape.precondition, shape.trigger, shape.response) == (precondition, None, response)
