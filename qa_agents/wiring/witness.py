@@ -1,4 +1,4 @@
-"""What the language model works with as a second witness, composed from a workspace's parts. Beside wiring.py."""
+"""What the language model works with as a second witness, composed from a workspace's parts."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

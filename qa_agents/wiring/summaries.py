@@ -1,4 +1,4 @@
-"""What the summary graph works with, composed from a workspace's parts. Beside wiring.py, which would grow beyond reading."""
+"""What the summary graph works with, composed from a workspace's parts."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

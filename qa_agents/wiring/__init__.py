@@ -1,9 +1,7 @@
 """Settings to parts, composed once. Every heavy import sits inside the property that needs it."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, lru_cache
-from importlib import import_module, util
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +17,13 @@ if TYPE_CHECKING:
     from qa_agents.checkpoint.policy import Policy
     from qa_agents.incidents.embedders import Embedder
     from qa_agents.incidents.lexical import LexicalIndex
-    from qa_agents.incidents.schema import Incident, Report
+    from qa_agents.incidents.schema import Report
     from qa_agents.incidents.search import Memory
     from qa_agents.incidents.store import IncidentStore
     from qa_agents.incidents.vectors import VectorIndex
     from qa_agents.llm.gateway import Gateway
     from qa_agents.llm.prompts import Prompts
     from qa_agents.llm.schema import Call
-    from qa_agents.plans.decisions import ItemDecision
     from qa_agents.plans.steps import PlanParts
     from qa_agents.results.store import RunStore
     from qa_agents.runtime.dead_letters import DeadLetters
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
     from qa_agents.trackers.jira import JiraTracker
     from qa_agents.trackers.protocol import Tracker
     from qa_agents.triage.gate.gatekeeper import Gatekeeper
-    from qa_agents.triage.learning import Fit, LearnReport, Proposer, Standing
+    from qa_agents.triage.learning import LearnReport, Proposer, Standing
     from qa_agents.triage.questions.inquiry import Inquiry
     from qa_agents.triage.severity.inflation import Inflation
     from qa_agents.triage.severity.model import SecondOpinion
@@ -51,12 +48,6 @@ if TYPE_CHECKING:
     from qa_agents.triage.witness import Witness
     from qa_agents.triage.witness_record import WitnessRecord
 
-
-DRIFT_SECONDS = 600.0
-"""How long a measured inflation of severities is told before it is measured anew."""
-
-SIMILAR_TO_TEXT = 25
-"""How many past incidents are looked at for one requirement."""
 
 Progress = Callable[[str, int, int], None]
 """(what, done, total)"""
@@ -162,7 +153,7 @@ class Workspace:
 
     def witness_standing(self, use: str) -> tuple[bool, str] | None:
         """Whether a use has earned to be on by the team's own outcomes, and why; None where none of it was decided."""
-        from qa_agents.wiring_witness import standing
+        from qa_agents.wiring.witness import standing
 
         return standing(self, use)
 
@@ -390,36 +381,16 @@ class Workspace:
     @cached_property
     def triage_parts(self) -> "Parts":
         """What the triage graph's nodes work with."""
-        from qa_agents.checkpoint.hours import is_quiet
-        from qa_agents.runtime.record import Recorder
-        from qa_agents.triage.steps import Parts
+        from qa_agents.wiring.triage import triage_parts
 
-        recorder = Recorder(self.database, self.ledger)
-        return Parts(
-            memory=self.memory,
-            report_of=self._report_reader(),
-            issue_of=self.tracker.get,
-            publish=recorder.publish,
-            carry_out=self.outbox.carry_out,
-            finish=recorder.finish,
-            withhold=self.outbox.withhold,
-            policy=self.policy.gate,
-            rubric=self.rubric,
-            propose=self.proposer,
-            severity_words=lambda: self._severity_words,
-            opinion=lambda: self.severity_opinion,
-            severity_drift=self._severity_drift,
-            inquiry=self.inquiry,
-            is_quiet=lambda: is_quiet(self.policy.quiet_hours, time.time()),
-            gatekeeper=self.gatekeeper,
-            witness=self._witness(),
-            analysed_chars=self.settings.analysed_chars,
-        )
+        return triage_parts(self)
 
-    def _witness(self) -> "Witness | None":
+    @property
+    def witness(self) -> "Witness | None":
+        """The language model as a second witness; None where none is configured."""
         if not self.models.available:
             return None
-        from qa_agents.wiring_witness import open_witness
+        from qa_agents.wiring.witness import open_witness
 
         return open_witness(self)
 
@@ -453,16 +424,6 @@ class Workspace:
         from qa_agents.triage.severity.inflation import read_inflation
 
         return read_inflation(self.database, self.store, self.rubric, datetime.now(UTC))
-
-    def _severity_drift(self) -> str | None:
-        """The drift in one sentence, measured anew every DRIFT_SECONDS; None where there is none."""
-        known: tuple[float, str | None] = self.__dict__.get("_drift", (0.0, None))
-        measured, said = known
-        if time.monotonic() - measured > DRIFT_SECONDS or not measured:
-            found = self.inflation()
-            said = found.told() if found.drift in ("inflated", "deflated") else None
-            self.__dict__["_drift"] = (time.monotonic(), said)
-        return said
 
     @cached_property
     def inquiry(self) -> "Inquiry":
@@ -498,30 +459,16 @@ class Workspace:
     def learn(self, progress: "Progress | None" = None) -> "LearnReport":
         """Fit everything that is fitted on outcomes, and keep it."""
         from qa_agents.triage.learning import learn
-        from qa_agents.triage.questions.required_facts import fit_from_memory as fit_required
-        from qa_agents.triage.questions.required_facts import load_required_rules
-        from qa_agents.triage.severity.model import fit_from_memory as fit_severity
+        from qa_agents.wiring.triage import fits
 
-        memory, database, rubric = self.memory, self.database, self.rubric
-        rules = load_required_rules(self.settings.required_facts)
-        fits: dict[str, Fit] = {
-            "severity": lambda show: fit_severity(memory, database, show, rubric=rubric),
-            "questions": lambda show: fit_required(memory, database, show, rules=rules),
-        }
-        if self.models.available:
-            from qa_agents.wiring_witness import record_fit
-
-            fits["witness"] = record_fit(self)
-        if util.find_spec("qa_agents.triage.ranking.fit") is not None:
-            ranking = import_module("qa_agents.triage.ranking.fit")
-            fits["ranking"] = lambda show: ranking.fit_from_memory(memory, database, show)
-        report = learn(memory, database, fits, progress or (lambda *_: None))
-        for stale in ("severity_opinion", "inquiry", "triage_parts", "gatekeeper", "_severity_words", "witness_record"):
+        report = learn(self.memory, self.database, fits(self), progress or (lambda *_: None))
+        for stale in ("severity_opinion", "inquiry", "triage_parts", "gatekeeper", "severity_words", "witness_record"):
             self.__dict__.pop(stale, None)
         return report
 
     @cached_property
-    def _severity_words(self) -> list[str]:
+    def severity_words(self) -> list[str]:
+        """Every word the team has used for a severity."""
         return self.store.severities()
 
     def _build_triage(self) -> Any:
@@ -551,48 +498,12 @@ class Workspace:
     @cached_property
     def plan_parts(self) -> "PlanParts":
         """What the plan graph's nodes work with."""
-        from qa_agents.plans.decisions import answer, decided
-        from qa_agents.plans.steps import PlanParts
-        from qa_agents.runtime.record import Recorder
+        from qa_agents.wiring.plans import plan_parts
 
-        recorder = Recorder(self.database, self.ledger)
-
-        def known(plan: str) -> "Sequence[ItemDecision]":
-            with self.database.read() as connection:
-                return decided(connection, plan)
-
-        def note(plan: str, answers: "Mapping[str, str]", by: str) -> None:
-            with self.database.write() as connection:
-                answer(connection, plan, answers, by, at=time.time())
-
-        return PlanParts(
-            document=self.document,
-            keep=self.keep,
-            publish=recorder.publish,
-            finish=recorder.finish,
-            decided=known,
-            answer=note,
-            similar=self._similar,
-        )
+        return plan_parts(self)
 
     def _build_summary(self) -> Any:
         from qa_agents.results.graph import build_summary
-        from qa_agents.wiring_summary import summary_parts
+        from qa_agents.wiring.summaries import summary_parts
 
         return build_summary(summary_parts(self))
-
-    def _similar(self, text: str) -> "Sequence[tuple[float, Incident]]":
-        from qa_agents.incidents.schema import Report
-
-        report = Report(id="a requirement", summary=text[:300], description="")
-        retrieval = self.memory.search(report, k=SIMILAR_TO_TEXT)
-        return [(candidate.score, incident) for candidate, incident in self.memory.neighbours(retrieval)]
-
-    def _report_reader(self) -> "Callable[[str], Report]":
-        from qa_agents.incidents.schema import Report
-
-        @lru_cache(maxsize=16)
-        def read(sha256: str) -> Report:
-            return Report.model_validate_json(self.document(sha256))
-
-        return read
