@@ -118,8 +118,8 @@ def _statement(requirement: Requirement, group: Sequence[CoverageItem], expected
         action = f"Use {subject_words(own['s'])} {action[7:]}"
     preconditions = where(requirement)
     if not trigger and requirement.precondition:
-        own = sentence(bare_condition(requirement.precondition))
-        preconditions = [one for one in preconditions if one != own]
+        told = sentence(bare_condition(requirement.precondition))
+        preconditions = [one for one in preconditions if one != told]
     title = f"{lead} {lower_first(condition)}, {lower_first(outcome)}"
     return Told(title, preconditions, [Step(action=cut(action, 300), expected=sentence(outcome))])
 
