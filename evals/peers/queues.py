@@ -102,14 +102,14 @@ def be_theirs(url: str, notes: Notes) -> None:
     import procrastinate
 
     app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
-    app.task(name="work")(notes.work)
 
-    @app.periodic(cron=STALLED_CRON)
-    @app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)
-    async def retry_stalled(context: procrastinate.JobContext, timestamp: int) -> None:
+    async def retry_stalled(context: object, timestamp: int) -> None:
         for job in await app.job_manager.get_stalled_jobs():
             await app.job_manager.retry_job(job)
 
+    app.task(name="work")(notes.work)
+    stalled = app.task(name="retry_stalled", queueing_lock="retry_stalled", pass_context=True)(retry_stalled)
+    app.periodic(cron=STALLED_CRON)(stalled)
     app.run_worker(concurrency=1)
 
 

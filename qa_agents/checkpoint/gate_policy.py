@@ -100,6 +100,11 @@ class GatePolicy(_Part):
             return min(found, field, key=MODES.index)
         return found
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether a question can reach reporters at all."""
+        return self.actions.question != "shadow"
+
     def filer_of(self, reporter: str | None) -> str:
         """The type of a reporter by `filers`, whatever case the name is written in."""
         name = (reporter or "").strip().casefold()

@@ -79,7 +79,7 @@ def recover(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json({"finished": done, "failed": failed})
     else:
-        console().print(f"{len(done)} runs taken up, {len(failed)} failed again.")
+        console().print(f"Runs taken up: {len(done)}; failed again: {len(failed)}.")
     if failed:
         raise FindingsError("; ".join(f"{run}: {error}" for run, error in failed.items()))
 
@@ -89,7 +89,7 @@ def _take_up(workspace: "Workspace") -> None:
 
     done, failed = recover_(workspace, max_attempts=3)
     if done:
-        note(f"Took up {len(done)} runs that were interrupted before.")
+        note(f"Runs that were interrupted before and are taken up now: {len(done)}.")
     for run_id, error in failed.items():
         note(f"{run_id} failed again: {error}")
 

@@ -21,7 +21,7 @@ from qa_agents.checkpoint.votes import (
     put_forward,
     support,
 )
-from qa_agents.errors import ConflictError, InvalidInputError, NotFoundError, UsageError
+from qa_agents.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, UsageError
 from qa_agents.operations.handling import verdict_of
 from qa_agents.storage.tables import reviews
 from qa_agents.trackers.schema import Action, describe
@@ -145,6 +145,11 @@ def respond(
 
 
 def _carry_out(workspace: "Workspace", review: Review, decision: Decision, by: Reviewer) -> Decided:
+    if decision.verdict == "ask_reporter" and not workspace.policy.gate.may_ask:
+        raise NotAllowedError(
+            "By policy no question reaches the reporter: it would be written nowhere.",
+            hint="Open `question` under [gate.actions] in the policy, or defer the review and ask by hand.",
+        )
     outcome, canaries = None, workspace.canaries
     if canaries.holds(review.review_id):
         outcome = canaries.decide(decision, by)

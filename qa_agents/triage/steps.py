@@ -270,7 +270,7 @@ class Steps:
             labels = decided_fields(decision, planned)
             if labels:
                 self._parts.memory.learn(state["subject_id"], labels, by=decision.reviewer)
-        asked = decision is not None and decision.verdict == "ask_reporter"
+        asked = decision is not None and decision.verdict == "ask_reporter" and self._parts.policy.may_ask
         self._parts.finish(
             state["run_id"],
             "asked" if asked else "decided",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from qa_agents.checkpoint.policy import Policy
+from qa_agents.errors import NotAllowedError
 from qa_agents.incidents.intake import read_batch
 from qa_agents.operations import deciding, handling
 from qa_agents.settings import Settings
@@ -148,11 +149,23 @@ def test_a_question_that_names_what_not_everybody_may_see_is_not_sent(begin: Beg
     assert "not everybody may see" in " ".join(decided.failed)
 
 
-def test_with_questions_in_shadow_the_reporter_is_not_asked(begin: Begin) -> None:
+def test_with_questions_in_shadow_asking_is_refused_and_the_review_waits_on(begin: Begin) -> None:
     desk = begin({"actions": {"question": "shadow"}})
     desk.triage()
-    desk.decide("ask_reporter", questions=["Which invoice was it?"])
+    with pytest.raises(NotAllowedError, match="no question reaches the reporter"):
+        desk.decide("ask_reporter", questions=["Which invoice was it?"])
     assert desk.jira.writes() == []
+    assert len(desk.workspace.inbox.waiting()) == 1
+
+
+def test_a_question_that_was_put_into_shadow_while_it_was_decided_does_not_end_as_asked(begin: Begin) -> None:
+    desk = begin({})
+    desk.triage()
+    policy = Policy.model_validate({"gate": {"actions": {"question": "shadow"}}})
+    object.__setattr__(desk.workspace.triage_parts, "policy", policy.gate)
+    decided = desk.decide("ask_reporter", questions=["Which invoice was it?"])
+    assert desk.jira.writes() == []
+    assert decided.state == "decided"
 
 
 def test_by_default_what_a_person_set_is_neither_written_nor_doubted(begin: Begin) -> None:
