@@ -45,7 +45,16 @@ def start(home: Path) -> Iterator[Start]:
         env = {**os.environ, "TERM": "xterm-256color", "QA_AGENTS_EMBEDDER": "none", "QA_AGENTS_REVIEWER": "ada"}
         env["PROMPT_TOOLKIT_NO_CPR"] = "1"
         child = pexpect.spawn(
-            sys.executable, words, env=env, cwd=ROOT, dimensions=(50, 140), encoding="utf-8", timeout=120
+            sys.executable,
+            words,
+            env=env,
+            cwd=ROOT,
+            dimensions=(50, 140),
+            encoding="utf-8",
+            timeout=120,
+            preexec_fn=lambda: signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            ),  # ignored where the tests run in the background
         )
         begun.append(child)
         child.expect("›")

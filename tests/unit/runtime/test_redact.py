@@ -65,7 +65,8 @@ def hand_in(workspace: Workspace, **changed: Any) -> handling.Handled:
 
 
 def approve(workspace: Workspace, **more: Any) -> None:
-    deciding.decide(workspace, "WB-7", reviewer="ada", verdict="approve", note=f"as {NAME} said", **more)
+    waiting = workspace.inbox.find("WB-7").review_id
+    deciding.decide(workspace, waiting, reviewer="ada", verdict="approve", note=f"as {NAME} said", **more)
 
 
 def redact(workspace: Workspace, report_id: str = "WB-7", **more: Any) -> Redacted:
