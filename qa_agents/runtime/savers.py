@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy.engine import make_url
 
 from qa_agents.errors import StorageError
+from qa_agents.storage.wal import use_wal
 
 RECURSION_LIMIT = 50
 DURABILITY = "sync"
@@ -77,7 +78,7 @@ def _sqlite_saver(path: Path) -> Any:
 
     try:
         connection = sqlite3.connect(path, check_same_thread=False, timeout=WAIT_SECONDS)
-        connection.execute("PRAGMA journal_mode=WAL")
+        use_wal(connection, WAIT_SECONDS)
         connection.execute("PRAGMA synchronous=NORMAL")
         saver = SqliteSaver(connection)
         saver.setup()

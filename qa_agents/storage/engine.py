@@ -18,6 +18,7 @@ from qa_agents.errors import StorageError
 from qa_agents.storage import migrations
 from qa_agents.storage.prepared import Call, Prepared, Record
 from qa_agents.storage.tables import counters, workspace_facts
+from qa_agents.storage.wal import use_wal
 
 BUSY_TIMEOUT_MS = 15_000
 _PAUSED_MS = 60_000
@@ -316,11 +317,9 @@ def _sqlite_engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves: the driver's own is deferred and deadlocks
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        use_wal(connection, BUSY_TIMEOUT_MS / 1000)
+        connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
