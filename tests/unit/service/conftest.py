@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from qa_agents.service import hooks, intake
 from qa_agents.service.app import build_app
 from qa_agents.settings import Settings
 from qa_agents.wiring import Workspace
@@ -84,6 +85,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sender]]:
 
 
 @pytest.fixture
-def sender(workspace: Workspace) -> Iterator[Sender]:
+def sender(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    """A sender to a service that waits for the disk as long as it takes: a busy one is met in the tests of the intake."""
+    monkeypatch.setattr(hooks, "ANSWER_SECONDS", 120.0)
+    monkeypatch.setattr(intake, "STALLED_SECONDS", 120.0)
     with TestClient(build_app(workspace), raise_server_exceptions=False) as client:
         yield Sender(client)
