@@ -1,5 +1,6 @@
 """A service over a workspace with one hook, and a sender that signs."""
 
+import contextlib
 import hashlib
 import hmac
 import itertools
@@ -84,10 +85,16 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Sender]]:
         made.close()
 
 
+@contextlib.contextmanager
+def patience() -> Iterator[None]:
+    """A service that waits for the disk as long as it takes: a busy one is met in the tests of the intake."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hooks, "ANSWER_SECONDS", 120.0)
+        patch.setattr(intake, "STALLED_SECONDS", 120.0)
+        yield
+
+
 @pytest.fixture
-def sender(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
-    """A sender to a service that waits for the disk as long as it takes: a busy one is met in the tests of the intake."""
-    monkeypatch.setattr(hooks, "ANSWER_SECONDS", 120.0)
-    monkeypatch.setattr(intake, "STALLED_SECONDS", 120.0)
-    with TestClient(build_app(workspace), raise_server_exceptions=False) as client:
+def sender(workspace: Workspace) -> Iterator[Sender]:
+    with patience(), TestClient(build_app(workspace), raise_server_exceptions=False) as client:
         yield Sender(client)

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from qa_agents.service.app import build_app
 from qa_agents.wiring import Workspace
-from tests.unit.service.conftest import TOKEN, settings_of, sign
+from tests.unit.service.conftest import TOKEN, patience, settings_of, sign
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed: pip install '.[dev]'")
 
@@ -36,6 +36,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     policy.write_text(f'[reviewers.ada]\nkey_sha256 = "{hashlib.sha256(SECRET.encode()).hexdigest()}"\n')
     (home / "issues").mkdir()
     with (
+        patience(),
         Workspace(settings_of(home, policy=policy)) as workspace,
         TestClient(build_app(workspace), raise_server_exceptions=False, follow_redirects=False) as made,
     ):

@@ -18,7 +18,7 @@ from qa_agents.service.app import build_app
 from qa_agents.service.intake import OverloadedError
 from qa_agents.service.metrics import Metrics
 from qa_agents.wiring import Workspace
-from tests.unit.service.conftest import SECRET, TOKEN, Sender, event, settings_of, sign
+from tests.unit.service.conftest import SECRET, TOKEN, Sender, event, patience, settings_of, sign
 
 
 def outcomes(sender: Sender) -> str:
@@ -189,7 +189,11 @@ def long_lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sender]:
     from starlette.testclient import TestClient
 
     folder: Path = tmp_path_factory.mktemp("hooks")
-    with Workspace(settings_of(folder)) as made, TestClient(build_app(made), raise_server_exceptions=False) as client:
+    with (
+        patience(),
+        Workspace(settings_of(folder)) as made,
+        TestClient(build_app(made), raise_server_exceptions=False) as client,
+    ):
         yield Sender(client)
 
 
