@@ -214,7 +214,7 @@ def _as_drafted(workspace: "Workspace", name: str, account: Account) -> Drafted:
     if document is None:
         raise NotFoundError(f"The plan {name} has no draft yet.", hint="`qa-agents recover` finishes it.")
     review = workspace.inbox.of_run(account.run_id or "")
-    waiting = review if review is not None and review.state in ("pending", "deferred") else None
+    waiting = review if review is not None and review.waits else None
     return Drafted(
         name=name,
         plan=TestPlan.model_validate_json(document),

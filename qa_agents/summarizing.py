@@ -214,7 +214,7 @@ def _summarised(workspace: "Workspace", subject: str, run_id: str) -> Summarised
             hint=f"`qa-agents summarize {run_id}` makes one, `recover` ends one.",
         )
     review = workspace.inbox.of_run(account.run_id or "")
-    waits = review is not None and review.state in ("pending", "deferred")
+    waits = review is not None and review.waits
     return Summarised(
         summary=Summary.model_validate_json(document),
         account=account,

@@ -168,7 +168,7 @@ def history_of(name: str, history: Sequence[Entry], review: Review | None) -> Re
             else ""
         )
         text = f"{last.actor} decided {name}: {last.payload.get('verdict', 'decided')}{with_edits}, {_when(last.at)}."
-    elif review is not None and review.state in ("pending", "deferred"):
+    elif review is not None and review.waits:
         text = f"Nobody has decided {name} yet; it waits as {review.review_id}."
     else:
         text = f"No person has decided anything about {name}."

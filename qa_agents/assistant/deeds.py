@@ -198,7 +198,7 @@ class Deeds:
             )
         review = space.inbox.find(target)
         item = Item(kind="review", id=review.review_id)
-        if memory.reviews.get(review.review_id) != review.digest and review.state in ("pending", "deferred"):
+        if memory.reviews.get(review.review_id) != review.digest and review.waits:
             reply, _, after = self._show(item, memory)
             note = "I showed it only now, so nothing is decided yet. Look, then say it again."
             return reply.model_copy(update={"notes": [*reply.notes, note], "ok": False}), item, after

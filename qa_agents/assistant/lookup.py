@@ -48,7 +48,7 @@ def review_of(workspace: "Workspace", name: str) -> Review | None:
 def waiting_review(workspace: "Workspace", name: str) -> Review | None:
     """The same, if it still waits for an answer."""
     review = review_of(workspace, name)
-    return review if review is not None and review.state in ("pending", "deferred") else None
+    return review if review is not None and review.waits else None
 
 
 def search(workspace: "Workspace", text: str, k: int) -> tuple[list[tuple[Candidate, Incident]], list[str]]:

@@ -7,11 +7,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import Connection, insert, select, update
 
-from qa_agents.checkpoint.inbox import PENDING, Inbox
+from qa_agents.checkpoint.inbox import Inbox
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.checkpoint.oversight import drawn, fraction, secret_seed
 from qa_agents.checkpoint.policy import Reviewer
-from qa_agents.checkpoint.schema import Decision, Review
+from qa_agents.checkpoint.schema import PENDING, Decision, Review
 from qa_agents.storage.artifacts import put_artifact
 from qa_agents.storage.canonical import digest_of
 from qa_agents.storage.engine import Database, insert_new, serialise

@@ -10,7 +10,7 @@ from qa_agents.checkpoint.answers import complaint
 from qa_agents.checkpoint.hours import is_quiet
 from qa_agents.checkpoint.ledger import Ledger
 from qa_agents.checkpoint.policy import DEFAULT, Policy, Reviewer, authenticate
-from qa_agents.checkpoint.schema import Decision, Review
+from qa_agents.checkpoint.schema import PENDING, Decision, Review
 from qa_agents.checkpoint.votes import Ruling, may_decide, overdue, proposals, required_for, requirements
 from qa_agents.errors import ConflictError, NotAllowedError, NotFoundError, QAAgentsError, UsageError
 from qa_agents.storage.canonical import digest_of
@@ -18,7 +18,6 @@ from qa_agents.storage.engine import Database, ask, later, soon
 from qa_agents.storage.prepared import Prepared, Record
 from qa_agents.storage.tables import decisions, reviews
 
-PENDING = ("pending", "deferred")
 _IS_IT = reviews.c.review_id == bindparam("the_review")
 _REVIEW = Prepared(select(reviews).where(_IS_IT).with_for_update())
 _CHANGED = Prepared(update(reviews).where(_IS_IT))

@@ -8,6 +8,7 @@ from typing import Any
 
 from qa_agents.checkpoint.chain import moment
 from qa_agents.checkpoint.markup import Markup, Writer, document, tag
+from qa_agents.checkpoint.schema import PENDING
 
 Story = dict[str, Any]
 _SIMILAR = 10
@@ -344,7 +345,7 @@ def _run_title(write: Writer, story: Story, run: Story) -> Markup:
 
 
 def _waits(review: Story) -> bool:
-    return review["state"] in ("pending", "deferred")
+    return review["state"] in PENDING
 
 
 def _parts(write: Writer, parts: Story) -> Markup:

@@ -12,6 +12,8 @@ Form = Literal["approval", "signoff", "question"]
 Verdict = Literal["approve", "edit", "reject", "ask_reporter", "defer", "delegate", "sign", "answer"]
 Authentication = Literal["os-login", "token", "password", "oidc", "unverified"]
 ReviewState = Literal["pending", "deferred", "decided", "superseded"]
+PENDING = ("pending", "deferred")
+"""The states in which an answer still counts."""
 ReportState = Literal["received", "waiting", "asked", "decided", "failed", "rejected"]
 """received: accepted, its run not finished yet (a crash leaves it here and `recover` takes it up);
 waiting: at the checkpoint; asked: the reporter was asked; decided: settled by a person or an open gate;
@@ -147,6 +149,11 @@ class Review(BaseModel):
     routed_at: float | None = None
     votes: list[Decision] = Field(default_factory=list)
     """Every answer given so far, oldest first."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether an answer still counts."""
+        return self.state in PENDING
 
 
 class Stopped(TypedDict, total=False):

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import case, func, select
 
 from qa_agents.checkpoint.rates import Rate, wilson
+from qa_agents.checkpoint.schema import PENDING
 from qa_agents.storage.engine import Database
 from qa_agents.storage.tables import reviews
 
@@ -25,7 +26,7 @@ class Timeliness(BaseModel):
 def timeliness(database: Database, *, since: float, now: float) -> Timeliness:
     """What was decided from `since` on, and what waits `now`, both in seconds since the epoch. Canaries count among them."""
     decided = (reviews.c.state == "decided", reviews.c.decided_at >= since, reviews.c.deadline.is_not(None))
-    waits = reviews.c.state.in_(("pending", "deferred"))
+    waits = reviews.c.state.in_(PENDING)
     kept = func.sum(case((reviews.c.decided_at <= reviews.c.deadline, 1), else_=0))
     late = func.sum(case((reviews.c.deadline <= now, 1), else_=0))
     with database.read() as connection:

@@ -219,7 +219,7 @@ def overdue(policy: Policy, review: Review, now: float) -> Reroute | None:
 
 def hours_left(policy: Policy, review: Review, now: float) -> float | None:
     """Hours until the review is overdue, negative afterwards; None without a deadline. Quiet hours and deferral do not count."""
-    if review.requires is None or review.requires.sla_hours is None or review.state not in ("pending", "deferred"):
+    if review.requires is None or review.requires.sla_hours is None or not review.waits:
         return None
     since = max(review.opened_at, review.routed_at or 0.0, (review.state == "deferred" and review.due_at) or 0.0)
     return review.requires.sla_hours - active_hours(policy.quiet_hours, since, now)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Connection, Row, case, func, select
 
 from qa_agents.checkpoint.policy import DEFAULT, Policy
-from qa_agents.checkpoint.schema import Review
+from qa_agents.checkpoint.schema import PENDING, Review
 from qa_agents.checkpoint.votes import hours_left
 from qa_agents.storage.tables import reviews
 
@@ -72,7 +72,7 @@ def waiting_page(
 
     `page` counts from 1 and is moved into what there is; a page has PAGE lines.
     """
-    waits = reviews.c.state.in_(("pending", "deferred")) & (
+    waits = reviews.c.state.in_(PENDING) & (
         (reviews.c.state == "pending") | (reviews.c.due_at <= now)
     )  # `in` lets the index be used
     kinds, gates, rules, overdue = _counts(connection, waits, now)

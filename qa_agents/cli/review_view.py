@@ -47,7 +47,7 @@ def show_decided(result: "Decided") -> None:
 def show_standing(policy: "Policy", review: "Review") -> None:
     """Print who may decide a review, what was said about it, and while it waits the commands that agree with that."""
     out, required = console(), review.requires
-    waits = review.state in ("pending", "deferred")
+    waits = review.waits
     if waits and review.assigned_to:
         out.print(f"\nAssigned to {_safe(review.assigned_to)}.")
     if waits and required and (required.roles or required.of or required.approvals > 1):

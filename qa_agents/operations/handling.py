@@ -137,7 +137,7 @@ def verdict_of(workspace: "Workspace", run_id: str) -> Triage:
     triage = Triage.model_validate_json(document)
     review = workspace.inbox.of_run(run_id)
     account = workspace.received.find(triage.report_id)
-    waiting = review is not None and review.state in ("pending", "deferred")
+    waiting = review is not None and review.waits
     return triage.model_copy(
         update={
             "review_id": review.review_id if review and waiting else None,

@@ -79,15 +79,15 @@ class Desk:
 
         None when that is not known, because there is nothing to check or the run was driven meanwhile.
         """
-        if review.state not in ("pending", "deferred"):
+        if not review.waits:
             return None
         snapshot = self._graph(review.kind).get_state(run_config(review.run_id))
         if any(_asks(interrupt, review) for interrupt in snapshot.interrupts):
             return snapshot
-        if self._inbox.find(review.review_id, bare=True).state not in ("pending", "deferred"):
+        if not self._inbox.find(review.review_id, bare=True).waits:
             return None  # answered or replaced since it was read
         self._drive(review.run_id, answer=None)
-        if self._inbox.find(review.review_id, bare=True).state in ("pending", "deferred"):
+        if self._inbox.find(review.review_id, bare=True).waits:
             return None  # it asks the same again, word for word
         raise ConflictError(
             f"{review.review_id} is no longer what its run waits for.",
@@ -112,7 +112,7 @@ class Desk:
                     answer = snapshot = None
                 review = self._step(run, answer, snapshot, last=last)
                 snapshot = None
-                if review is not None and review.state in ("pending", "deferred"):
+                if review is not None and review.waits:
                     return review
                 answer = review
             raise StorageError(f"The run {run_id} does not come to an end.", hint="`qa-agents recover` tries again.")
@@ -176,7 +176,7 @@ class Desk:
                 subject_id=run["subject_id"],
                 shown=interrupt.value,
             )
-            if review.state in ("pending", "deferred"):
+            if review.waits:
                 set_run_state(connection, run["run_id"], "waiting", self._now())
                 if last:
                     self._leases.give_back(connection, run["run_id"])

@@ -7,9 +7,9 @@ from typing import Any, cast
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
-from qa_agents.checkpoint.inbox import PENDING, Inbox
+from qa_agents.checkpoint.inbox import Inbox
 from qa_agents.checkpoint.ledger import Ledger
-from qa_agents.checkpoint.schema import ReportState
+from qa_agents.checkpoint.schema import PENDING, ReportState
 from qa_agents.incidents.intake import ReceivedReport
 from qa_agents.storage.artifacts import put_artifact, sha256_hex
 from qa_agents.storage.canonical import digest_of

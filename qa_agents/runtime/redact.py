@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, Row, or_, select, update
 
-from qa_agents.checkpoint.inbox import PENDING, Inbox
+from qa_agents.checkpoint.inbox import Inbox
 from qa_agents.checkpoint.ledger import Ledger, redact_in
+from qa_agents.checkpoint.schema import PENDING
 from qa_agents.errors import ConflictError, ErasedError, NotFoundError, QAAgentsError
 from qa_agents.incidents.store import IncidentStore
 from qa_agents.llm.kept import forget_answers

@@ -150,7 +150,7 @@ class Pages:
             "said": said,
             "typed": typed or {},
             "canary": write.text(canary),
-            "open": review.state in ("pending", "deferred"),
+            "open": review.waits,
             "newer": self._newer(review),
             "verdicts": VERDICTS[review.form],
             "reasons": policy.all_reason_codes,
@@ -177,7 +177,7 @@ class Pages:
             "hours_left": hours_left(policy, review, time.time()),
             "tomorrow": (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d"),
             "waivers": WAIVERS,
-            "written": [] if self._hides(review) else self._written(review, write),
+            "written": [] if review.waits else self._written(review, write),
         }
         if review.kind == "plan":
             page = _number(request.query_params.get("page"), 1)
@@ -207,9 +207,6 @@ class Pages:
             return None
         newest = self._workspace.inbox.find(review.subject_id)
         return newest.review_id if newest.review_id != review.review_id else None
-
-    def _hides(self, review: Review) -> bool:
-        return review.state in ("pending", "deferred")
 
     def _written(self, review: Review, write: Writer) -> list[dict[str, Any]]:
         from qa_agents.trackers.schema import Action, describe

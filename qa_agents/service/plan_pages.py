@@ -56,7 +56,7 @@ class PlanPages:
                     "name": name,
                     "summary": write.text(review.shown.get("summary", "") if review else ""),
                     "review": review,
-                    "waits": review is not None and review.state in ("pending", "deferred"),
+                    "waits": review is not None and review.waits,
                 }
             )
         return self._site.page("plans.html", session, {"plans": found})
@@ -70,7 +70,7 @@ class PlanPages:
         body = {
             **self._body(name, plan, int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 1),
             "review": review,
-            "waits": review is not None and review.state in ("pending", "deferred"),
+            "waits": review is not None and review.waits,
         }
         return self._site.page("plan_page.html", session, body)
 

@@ -69,7 +69,7 @@ class SummaryPages:
                     "outputs": run.outputs,
                     "red": red,
                     "review": review,
-                    "waits": review is not None and review.state in ("pending", "deferred"),
+                    "waits": review is not None and review.waits,
                 }
             )
         return self._site.page("runs.html", session, {"runs": found, "more": len(kept) > LISTED})
@@ -81,7 +81,7 @@ class SummaryPages:
         self._workspace.run_store.head(run_id)  # an unknown run is told apart from one without a summary
         done = summarised(self._workspace, run_id)
         review = self._review(subject_of(run_id))
-        waits = review is not None and review.state in ("pending", "deferred")
+        waits = review is not None and review.waits
         body = {"told": self._view(done.summary), "review": review, "waits": waits, "subject": subject_of(run_id)}
         return self._site.page("run.html", session, body)
 
