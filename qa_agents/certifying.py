@@ -15,7 +15,6 @@ from qa_agents.results import certificate as certificates
 from qa_agents.results.certificate import Certificate, Check
 from qa_agents.results.gate_metrics import Facts, measure
 from qa_agents.results.schema import Run
-from qa_agents.storage.artifacts import get_artifact
 from qa_agents.storage.tables import runs
 from qa_agents.summarizing import Summarised, summarised
 
@@ -45,8 +44,7 @@ def certify(workspace: "Workspace", run_id: str) -> Certificate:
             f"The gate of {run_id} waits for a signature ({found.review_id}).",
             hint=f"`qa-agents review sign {found.review_id}`, or `review reject`.",
         )
-    with workspace.database.read() as connection:
-        text = get_artifact(connection, str(options["gates_sha256"])).decode("utf-8")
+    text = workspace.document(str(options["gates_sha256"])).decode("utf-8")
     review = workspace.inbox.of_run(account)
     decision = review.decision if review and review.state == "decided" else None
     summary = found.summary

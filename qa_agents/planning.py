@@ -16,7 +16,7 @@ from qa_agents.incidents.schema import Report
 from qa_agents.plans.decisions import ItemDecision, ItemVerdict, edited, keep
 from qa_agents.plans.schema import TestPlan
 from qa_agents.runtime.received import Account
-from qa_agents.storage.artifacts import get_artifact, put_artifact, sha256_hex
+from qa_agents.storage.artifacts import put_artifact, sha256_hex
 from qa_agents.storage.canonical import canonical_json
 from qa_agents.storage.tables import runs
 
@@ -254,9 +254,6 @@ def source_texts(workspace: "Workspace", name: str) -> dict[str, str]:
     """The text of each specification file of a plan as it was read, by source id."""
     from qa_agents.plans.read import read_sources
 
-    with workspace.database.read() as connection:
-        named = [
-            (str(one["name"]), get_artifact(connection, str(one["sha256"])))
-            for one in _options_of(workspace, name).get("sources", [])
-        ]
+    sources = _options_of(workspace, name).get("sources", [])
+    named = [(str(one["name"]), workspace.document(str(one["sha256"]))) for one in sources]
     return {document.source.id: document.text for document in read_sources(named)}

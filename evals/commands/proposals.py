@@ -1,9 +1,8 @@
 """`python -m evals proposals`: component, type, priority and assignee, the fusion beside its parts and plain peers."""
 
 import argparse
-from pathlib import Path
 
-from evals.commands.shared import START, date, kept_vectors, show, tracker_at, write_json
+from evals.commands.shared import kept_vectors, show, tracker_at, tracker_options, write_json
 from evals.vectors import to_stderr
 
 HELP = "component, type, priority and assignee: fusion beside plain peers"
@@ -11,10 +10,7 @@ HELP = "component, type, priority and assignee: fusion beside plain peers"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--data", type=Path, metavar="FILE", help="a tracker as JSON Lines, .zst too")
-    parser.add_argument(
-        "--start", metavar="DATE", type=date, default=date(START), help=f"measure reports from here on ({START})"
-    )
+    tracker_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:

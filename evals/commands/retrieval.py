@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from evals.commands.shared import NO_DATA, START, date, kept_vectors, show, write_json
+from evals.commands.shared import NO_DATA, kept_vectors, show, tracker_options, write_json
 from evals.data import load_dataset, load_file
 from evals.vectors import to_stderr
 from qa_agents.errors import UnavailableError
@@ -16,10 +16,7 @@ HELP = "known duplicates, replayed in time order"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--data", type=Path, metavar="FILE", help="a tracker as JSON Lines, .zst too")
-    parser.add_argument(
-        "--start", metavar="DATE", type=date, default=date(START), help=f"measure reports from here on ({START})"
-    )
+    tracker_options(parser)
     parser.add_argument("--quick", action="store_true", help="smaller, in minutes; figures are not the full run's")
 
 

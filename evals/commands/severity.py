@@ -1,9 +1,8 @@
 """`python -m evals severity`: the rubric, its second opinion, the inflation meter, hypotheses and questions."""
 
 import argparse
-from pathlib import Path
 
-from evals.commands.shared import START, date, kept_vectors, show, tracker_at, write_json
+from evals.commands.shared import kept_vectors, show, tracker_at, tracker_options, write_json
 from evals.vectors import to_stderr
 
 HELP = "the rubric and its second opinion beside plain peers"
@@ -11,10 +10,7 @@ HELP = "the rubric and its second opinion beside plain peers"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--data", type=Path, metavar="FILE", help="a tracker as JSON Lines, .zst too")
-    parser.add_argument(
-        "--start", metavar="DATE", type=date, default=date(START), help=f"measure reports from here on ({START})"
-    )
+    tracker_options(parser)
     parser.add_argument(
         "--labels", choices=("filed", "resolved"), default="filed", help="when severities count as known"
     )

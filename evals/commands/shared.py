@@ -32,6 +32,14 @@ def shared_options() -> argparse.ArgumentParser:
     return shared
 
 
+def tracker_options(parser: argparse.ArgumentParser) -> None:
+    """Which tracker is measured, and from which day on."""
+    parser.add_argument("--data", type=Path, metavar="FILE", help="a tracker as JSON Lines, .zst too")
+    parser.add_argument(
+        "--start", metavar="DATE", type=date, default=date(START), help=f"measure reports from here on ({START})"
+    )
+
+
 def new_embedder() -> Embedder:
     """The offline default, without a memory of recent texts."""
     from qa_agents.incidents.minilm import MiniLM, packaged_folder

@@ -11,6 +11,7 @@ from qa_agents.incidents.schema import Candidate, Incident
 from qa_agents.operations.deciding import Decided
 from qa_agents.operations.deciding import Waiting as Waits
 from qa_agents.planning import Drafted
+from qa_agents.plurals import counted
 from qa_agents.results.cluster import Cause
 from qa_agents.runtime.undo import Undone
 from qa_agents.summarizing import Summarised
@@ -83,7 +84,7 @@ def listed_reviews(found: Sequence[Waits], mine: Sequence[bool], who: str) -> Re
     yours = sum(mine)
     listed = [(Item(kind="review", id=found[i].review.review_id), _review_line(found[i], mine[i])) for i in order]
     others = len(found) - yours
-    text = f"{_count(yours, 'review waits', 'reviews wait')} for you, {who}" + (
+    text = f"{counted(yours, 'review waits', 'reviews wait')} for you, {who}" + (
         f"; {others} more for others." if others else "."
     )
     more = len(listed) - 20
@@ -190,8 +191,8 @@ def plan_card(drafted: Drafted, review: Review | None, open_names: Sequence[str]
         drafted.form or "", f"It is {drafted.account.state}."
     )
     text = (
-        f"Plan {drafted.name}: {_count(len(plan.requirements), 'requirement')}, {_count(len(plan.cases), 'case')}, "
-        f"{_count(len(open_names), 'open question')}. {waits}"
+        f"Plan {drafted.name}: {counted(len(plan.requirements), 'requirement')}, {counted(len(plan.cases), 'case')}, "
+        f"{counted(len(open_names), 'open question')}. {waits}"
     )
     return Reply(
         text=text,
@@ -229,7 +230,7 @@ def undo_preview(name: str, result: Undone) -> Reply:
     if not doable:
         return Reply(text=f"There is nothing to take back for {name}.", points=points)
     return Reply(
-        text=f"This would take back {_count(len(doable), 'thing')}. Say yes to do it.",
+        text=f"This would take back {counted(len(doable), 'thing')}. Say yes to do it.",
         points=points,
         next=["yes", "no"],
     )
@@ -242,14 +243,14 @@ def undone_line(name: str, result: Undone) -> Reply:
         Point(text=f"left as it is, somebody changed it since: {one.what}", ref=one.target) for one in result.conflicts
     ]
     return Reply(
-        text=f"{name}: {_count(len(result.cancelled) + len(result.undone), 'thing')} taken back.",
+        text=f"{name}: {counted(len(result.cancelled) + len(result.undone), 'thing')} taken back.",
         points=points,
         ok=not result.conflicts,
     )
 
 
 def _cause_line(cause: Cause) -> str:
-    tests = _count(cause.size, "test")
+    tests = counted(cause.size, "test")
     known = "".join(f"; {one.relation} {one.incident_id}" for one in cause.related[:1])
     suspect = "".join(f"; suspect {one.commit[:12]} {one.subject}" for one in cause.suspects[:1])
     return f"{cause.kind}: {cause.title} ({tests}){known}{suspect}"
@@ -285,10 +286,6 @@ def _told(group: Sequence[Entry]) -> Point:
 def _urgency(review: Review) -> tuple[int, float]:
     gate = str(review.shown.get("gate", ""))
     return (("block", "ask", "abstain").index(gate) if gate in ("block", "ask", "abstain") else 1, review.opened_at)
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _when(seconds: float) -> str:

@@ -1,10 +1,10 @@
 """The reviews that wait: opened once per interrupt, decided once, by as many people as the policy demands."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, or_, select, update
 
 from qa_agents.checkpoint.answers import complaint
 from qa_agents.checkpoint.hours import is_quiet
@@ -143,6 +143,18 @@ class Inbox:
             if not found:
                 raise NotFoundError(f"There is no review {name}.", hint="`qa-agents review list` shows what waits.")
             return Review.model_validate(found[0]) if bare else _reviews(connection, found)[0]
+
+    def newest(self, subjects: Sequence[str]) -> dict[str, Review]:
+        """The newest review of each of these subjects that has one."""
+        query = select(reviews).where(reviews.c.subject_id.in_(subjects)).order_by(reviews.c.opened_at)
+        with self._database.read() as connection:
+            return {review.subject_id: review for review in _reviews(connection, _records(connection, query))}
+
+    def times_shown(self, subject_id: str) -> int:
+        """How many reviews a subject has had, replaced ones too."""
+        query = select(func.count()).select_from(reviews).where(reviews.c.subject_id == subject_id)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar() or 0)
 
     def waiting(self, *, include_deferred: bool = False) -> list[Review]:
         """What waits for a person, oldest first; a deferred review appears when it is due, but not in quiet hours."""

@@ -17,6 +17,7 @@ from prompt_toolkit.keys import Keys
 from qa_agents.cli.chat import PROMPT
 from qa_agents.cli.common import note
 from qa_agents.cli.text import one_line, printable
+from qa_agents.plurals import counted
 
 if TYPE_CHECKING:
     from qa_agents.assistant.schema import Message
@@ -46,7 +47,7 @@ class Pastes:
             return text.strip("\n")
         self._blocks.append(text)
         count = text.strip().count("\n") + 1
-        return f"[pasted {count} line{'' if count == 1 else 's'} #{len(self._blocks)}]"
+        return f"[pasted {counted(count, 'line')} #{len(self._blocks)}]"
 
     def message(self, line: str) -> "Message":
         """The finished line as a message; ready for the next line afterwards."""

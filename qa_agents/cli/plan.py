@@ -252,7 +252,7 @@ def _decide(
     **what: Any,
 ) -> None:
     from qa_agents import planning
-    from qa_agents.plans.wording import counted
+    from qa_agents.plurals import counted
 
     with open_workspace(context) as workspace:
         token = workspace.settings.reviewer_token

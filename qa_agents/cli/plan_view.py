@@ -19,7 +19,7 @@ SHOWN = 5
 def show_plan(drafted: "Drafted") -> None:
     """Print the plan in short."""
     from qa_agents.plans.schema import NOT_TESTED
-    from qa_agents.plans.wording import counted
+    from qa_agents.plurals import counted
 
     plan, out = drafted.plan, console()
     tested = [one for one in plan.requirements if one.kind not in NOT_TESTED]
@@ -53,7 +53,7 @@ def show_review(review: "Review", drafted: "Drafted", *, as_json: bool) -> None:
 
 def show_question(question: "Question") -> None:
     """Print one question with what is assumed until it is answered, and how much waits for it."""
-    from qa_agents.plans.wording import counted
+    from qa_agents.plurals import counted
 
     out = console()
     out.print(f"[bold]{question.id}[/bold]  {_safe(question.text, 300)}")

@@ -10,6 +10,7 @@ import typer
 from qa_agents.cli.common import Json, console, note, open_workspace, print_json, progress
 from qa_agents.cli.text import one_line
 from qa_agents.errors import UsageError
+from qa_agents.plurals import counted
 
 if TYPE_CHECKING:
     from qa_agents.results.schema import Outcome, ReadFile, Run
@@ -153,7 +154,7 @@ def prune(
         console().print("Nothing to remove.")
         return
     _table(chosen)
-    many = _many(len(chosen), "run")
+    many = counted(len(chosen), "run")
     if yes:
         console().print(f"{many} removed. The result files were not touched: `qa-agents runs add` takes them in again.")
     else:
@@ -205,16 +206,12 @@ def _counted(head: "StoredRun", run: "Run") -> str:
     rest = ", ".join(f"{head.counts[name]:,} {word}" for name, word in words if head.counts.get(name))
     said = []
     if head.tests:
-        said.append(_many(head.tests, "test") + (f" ({rest})" if rest else ""))
+        said.append(counted(head.tests, "test") + (f" ({rest})" if rest else ""))
     if head.outputs:
-        said.append(_many(head.outputs, "scored output"))
+        said.append(counted(head.outputs, "scored output"))
     if run.coverage is not None and run.coverage.line_rate is not None:
         said.append(f"{run.coverage.line_rate:.1%} of lines covered")
     return ", ".join(said) or "no test in it"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _origin(head: "StoredRun") -> list[tuple[str, str]]:
@@ -267,4 +264,4 @@ def _tell_files(files: "tuple[ReadFile, ...]") -> None:
     if foreign:
         kinds = Counter(Path(file.name).suffix or "no suffix" for file in foreign).most_common(5)
         told = ", ".join(f"{number:,} {one_line(suffix, limit=12)}" for suffix, number in kinds)
-        note(f"{_many(len(foreign), 'other file')} held no results ({told}).")
+        note(f"{counted(len(foreign), 'other file')} held no results ({told}).")

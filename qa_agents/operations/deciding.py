@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError
-from sqlalchemy import func, select
 
 from qa_agents.checkpoint.agent_inbox import from_agent_inbox
 from qa_agents.checkpoint.answers import unblocked
@@ -23,7 +22,6 @@ from qa_agents.checkpoint.votes import (
 )
 from qa_agents.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, UsageError
 from qa_agents.operations.handling import verdict_of
-from qa_agents.storage.tables import reviews
 from qa_agents.trackers.schema import Action, describe
 from qa_agents.triage.schema import Triage
 
@@ -209,10 +207,7 @@ def _meant(workspace: "Workspace", name: str) -> Review:
     review = workspace.inbox.find(name)
     if name == review.review_id:
         return review
-    shown = select(func.count()).select_from(reviews).where(reviews.c.subject_id == review.subject_id)
-    with workspace.database.read() as connection:
-        count = connection.execute(shown).scalar() or 0
-    if count > 1:
+    if workspace.inbox.times_shown(review.subject_id) > 1:
         raise ConflictError(
             f"{name} was shown more than once, and what waits now differs from what was shown before.",
             hint=f"Look again (`qa-agents review show {review.review_id}`), then answer {review.review_id}.",

@@ -24,7 +24,8 @@ from qa_agents.plans.schema import (
 )
 from qa_agents.plans.techniques import testable
 from qa_agents.plans.techniques.api_request import request_for
-from qa_agents.plans.wording import counted, cut, digest, flat, lower_first, normal, sentence
+from qa_agents.plans.wording import cut, digest, flat, lower_first, normal, sentence
+from qa_agents.plurals import counted
 
 BLOCKING: frozenset[SmellKind] = frozenset({"tbd", "contradiction", "unmeasurable", "missing_unit"})
 """Questions without whose answer nobody can say whether the stated outcome has come about; other smells only make it harder."""

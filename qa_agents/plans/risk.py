@@ -9,6 +9,7 @@ from qa_agents.plans.past import Cluster, about, clusters_near
 from qa_agents.plans.past_cases import lesson_case
 from qa_agents.plans.schema import Requirement, Risk, Smell, TestCase
 from qa_agents.plans.techniques import testable
+from qa_agents.plurals import counted
 
 Similar = Callable[[str], Sequence[tuple[float, Incident]]]
 MOST_LOOKUPS = 400
@@ -134,10 +135,6 @@ def _gravest(tested: Sequence[Requirement]) -> list[Requirement]:
     return [one for one in tested if one.id in chosen]
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def _impact(requirement: Requirement) -> tuple[int, list[str]]:
     words = f"{requirement.quote} {' '.join(requirement.heading_path[-2:])}"
     found = [(level, why) for level, why, pattern in _IMPACT if pattern.search(words)]
@@ -169,7 +166,7 @@ def _risk(requirement: Requirement, smells: Sequence[Smell], past: Sequence[Clus
         if grave and impact < 3:
             impact += 1
             reasons.append("Impact raised: what broke here before was rated among the gravest.")
-        signs.append(f"its area broke before: {_counted(len(past), 'problem')}, {_counted(reports, 'report')}")
+        signs.append(f"its area broke before: {counted(len(past), 'problem')}, {counted(reports, 'report')}")
     reasons.append(
         f"Likelihood: {'; '.join(signs[:4])}." if signs else "Likelihood: it is plainly worded and stands by itself."
     )

@@ -15,7 +15,7 @@ from qa_agents.plans.draft import Basis, draft_plan
 from qa_agents.plans.read import Document, read_sources
 from qa_agents.plans.requirements import find_requirements
 from qa_agents.plans.schema import PlanState, Question, Requirement, TestPlan
-from qa_agents.plans.wording import counted
+from qa_agents.plurals import counted
 from qa_agents.storage.canonical import digest_of
 
 ASKED_AT_ONCE = 5

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from qa_agents.plans.schema import NOT_TESTED, PlannedSection, TestPlan
-from qa_agents.plans.wording import counted
+from qa_agents.plurals import counted
 
 TO_ADD = "Not stated in the specification; to be added by whoever signs."
 

@@ -6,7 +6,8 @@ from typing import TypedDict
 
 from qa_agents.plans.schema import CoverageItem, Gap, Question, Requirement, Source, TestCase
 from qa_agents.plans.techniques import testable
-from qa_agents.plans.wording import counted, cut
+from qa_agents.plans.wording import cut
+from qa_agents.plurals import counted
 
 
 class TraceRow(TypedDict):

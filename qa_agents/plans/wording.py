@@ -65,11 +65,6 @@ def _levelled(number: str) -> str:
     return plain.lstrip("0") or "0"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """`1 case`, `2 cases`; `many` where adding an s does not do: `counted(2, "case waits", "cases wait")`."""
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
-
-
 def cut(text: str, limit: int = TITLE_CHARS) -> str:
     """The text on one line, cut between words to at most `limit` characters."""
     text = flat(text).rstrip(" .;:,")

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from qa_agents.plurals import counted
 from qa_agents.results.cluster import Cause
 from qa_agents.results.compare import Comparison, Kind
 from qa_agents.results.gates import Judged, Outcome, overall
@@ -240,17 +241,13 @@ def decisions(
     if damaged:
         first = damaged[0]
         why = first.refused or " ".join(first.notes) or "It is damaged."
-        question = f"Run it again, as {_n(len(damaged), 'report')} could not be read whole? {first.name}: {why}"
+        question = f"Run it again, as {counted(len(damaged), 'report')} could not be read whole? {first.name}: {why}"
         found.append(Decide(question=question, about=first.name))
     gone = comparison.of("missing")
     if gone:
-        question = f"Was it meant that {_n(len(gone), 'test')} did not run, {gone[0].test_id[:120]} first?"
+        question = f"Was it meant that {counted(len(gone), 'test')} did not run, {gone[0].test_id[:120]} first?"
         found.append(Decide(question=question, about=gone[0].test_id))
     return found
-
-
-def _n(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 class SummaryState(TypedDict, total=False):

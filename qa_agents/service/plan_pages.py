@@ -49,8 +49,10 @@ class PlanPages:
         from qa_agents.checkpoint.markup import Writer
 
         write, found = Writer(self._workspace.mask), []
-        for name in planning.names(self._workspace)[:LISTED]:
-            review = self._review(name)
+        names = planning.names(self._workspace)[:LISTED]
+        newest = self._workspace.inbox.newest([f"plan/{name}" for name in names])
+        for name in names:
+            review = newest.get(f"plan/{name}")
             found.append(
                 {
                     "name": name,
@@ -66,7 +68,7 @@ class PlanPages:
 
         name, number = request.path_params["name"], request.query_params.get("page", "1")
         plan = planning.plan_of(self._workspace, name)
-        review = self._review(name)
+        review = self._workspace.inbox.newest([f"plan/{name}"]).get(f"plan/{name}")
         body = {
             **self._body(name, plan, int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 1),
             "review": review,
@@ -157,22 +159,14 @@ class PlanPages:
     def _plan_of(self, review: "Review") -> "TestPlan":
         """The very plan that the review shows, which may not be the newest."""
         from qa_agents.plans.schema import TestPlan
-        from qa_agents.storage.artifacts import get_artifact
 
-        with self._workspace.database.read() as connection:
-            return TestPlan.model_validate_json(get_artifact(connection, str(review.shown.get("plan_sha256", ""))))
+        return TestPlan.model_validate_json(self._workspace.document(str(review.shown.get("plan_sha256", ""))))
 
     def _decided(self, name: str) -> "list[ItemDecision]":
         from qa_agents.plans.decisions import decided
 
         with self._workspace.database.read() as connection:
             return decided(connection, f"plan/{name}")
-
-    def _review(self, name: str) -> "Review | None":
-        try:
-            return self._workspace.inbox.find(f"plan/{name}")
-        except NotFoundError:
-            return None
 
 
 def _changed(form: dict[str, str]) -> dict[str, Any]:

@@ -37,11 +37,9 @@ class SummaryPages:
     def body(self, review: "Review") -> dict[str, Any] | None:
         """The very summary that a review asks to sign, which may not be the newest; None once it was erased."""
         from qa_agents.results.summary import Summary
-        from qa_agents.storage.artifacts import get_artifact
 
         try:
-            with self._workspace.database.read() as connection:
-                document = get_artifact(connection, str(review.shown.get("summary_sha256", "")))
+            document = self._workspace.document(str(review.shown.get("summary_sha256", "")))
         except NotFoundError:
             return None
         return self._view(Summary.model_validate_json(document))
@@ -52,8 +50,9 @@ class SummaryPages:
 
         write, found = Writer(self._workspace.mask), []
         kept = self._workspace.run_store.find(limit=LISTED + 1)
+        newest = self._workspace.inbox.newest([subject_of(run.info.run_id) for run in kept[:LISTED]])
         for run in kept[:LISTED]:
-            review = self._review(subject_of(run.info.run_id))
+            review = newest.get(subject_of(run.info.run_id))
             red = run.counts.get("failed", 0) + run.counts.get("error", 0)
             found.append(
                 {
@@ -80,7 +79,7 @@ class SummaryPages:
         run_id = request.path_params["run_id"]
         self._workspace.run_store.head(run_id)  # an unknown run is told apart from one without a summary
         done = summarised(self._workspace, run_id)
-        review = self._review(subject_of(run_id))
+        review = self._workspace.inbox.newest([subject_of(run_id)]).get(subject_of(run_id))
         waits = review is not None and review.waits
         body = {"told": self._view(done.summary), "review": review, "waits": waits, "subject": subject_of(run_id)}
         return self._site.page("run.html", session, body)
@@ -89,9 +88,3 @@ class SummaryPages:
         from qa_agents.service.summary_views import summary_view
 
         return summary_view(summary, self._workspace.mask)
-
-    def _review(self, subject: str) -> "Review | None":
-        try:
-            return self._workspace.inbox.find(subject)
-        except NotFoundError:
-            return None

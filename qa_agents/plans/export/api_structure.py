@@ -12,6 +12,8 @@ from qa_agents.plans.techniques.json_schema import merged, sample, type_of
 
 TOKENS = ("token", "access_token", "accesstoken", "jwt")
 MAX_DEPTH = 8
+_OWNER = re.compile(r"author|owner|creator|created_?by|user|account|member|customer|reporter", re.IGNORECASE)
+_IDENTITY = {"username", "user_name", "login", "email", "name"}
 _PREFIX = re.compile(r"[\"'`“](\w{1,20}) [\w.<{$-]{3,}|\b(Bearer|Token|ApiKey|Basic)\s+[x<{$\w]")
 
 
@@ -101,6 +103,7 @@ def _operation(operation: Mapping[str, Any]) -> dict[str, Any]:
         "counts": sorted(name for name, kind in _typed(answer) if kind == "integer" and "count" in name.lower()),
         "lists": _lists_objects(answer),
         "newest_first": "most recent" in str(operation.get("description", "")).lower(),
+        "owners": sorted(_owners(answer)),
         "gives_token": any(name.lower() in TOKENS for name in _properties(answer)),
     }
 
@@ -149,6 +152,9 @@ def _of_item(operations: Sequence[Mapping[str, Any]], collection: str, item: str
         return
     if not post["gives_token"]:
         yield Check("created_is_returned", (collection,), f"POST {collection} returns what was sent")
+    if post["secured"] and any(one["gives_token"] and not one["secured"] for one in operations):
+        for owner in post["owners"]:
+            yield Check("creator_is_the_caller", (collection, owner), f"POST {collection} names its caller as {owner}")
     if reading:
         yield Check("created_can_be_read", (collection, item), f"GET {item} returns what was created")
     if listing and listing["lists"]:
@@ -238,6 +244,23 @@ def _typed(schema: Any, depth: int = 0) -> Iterator[tuple[str, str]]:
         yield str(name), type_of(merged(part))
         yield from _typed(part, depth + 1)
     yield from _typed(schema.get("items"), depth + 1)
+
+
+def _owners(schema: Any, depth: int = 0) -> set[str]:
+    """Properties that hold who something belongs to, as an object with a name of its own."""
+    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
+        return set()
+    found: set[str] = set()
+    properties = merged(schema).get("properties") or {}
+    for name, part in properties.items():
+        inner = merged(part) if isinstance(part, Mapping) else {}
+        if type_of(inner) == "object":
+            known = {str(key).lower() for key in inner.get("properties") or {}}
+            # What stands alone is the envelope of the answer.
+            named = len(properties) > 1 and _OWNER.fullmatch(str(name)) and known & _IDENTITY
+            found |= {str(name)} if named else set()
+            found |= _owners(inner, depth + 1)
+    return found
 
 
 def _lists_objects(schema: Any) -> bool:

@@ -5,7 +5,7 @@ import re
 from qa_agents.plans.export.cells import as_csv
 from qa_agents.plans.schema import NOT_TESTED, Changes, Question, Requirement, TestCase, TestPlan
 from qa_agents.plans.trace import matrix
-from qa_agents.plans.wording import counted
+from qa_agents.plurals import counted
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~])")
 

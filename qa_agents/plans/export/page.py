@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from qa_agents.plans.schema import NOT_TESTED, Question, Requirement, TestCase, TestPlan
-from qa_agents.plans.wording import counted
+from qa_agents.plurals import counted
 
 _FILTERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("priority", "Priority", ("high", "medium", "low")),

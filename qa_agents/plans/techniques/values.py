@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from qa_agents.plans.schema import FieldSpec
+from qa_agents.plurals import counted
 
 _MONEY_DECIMALS = {
     "eur": 2,
@@ -152,13 +153,22 @@ def typical(field: FieldSpec) -> Decimal | None:
 
 def with_unit(value: Decimal, field: FieldSpec) -> str:
     """The number with the field's unit behind it."""
-    return f"{shown(value)} {field.unit}" if field.unit else shown(value)
+    unit = _one(field.unit) if field.unit and abs(value) == 1 else field.unit
+    return f"{shown(value)} {unit}" if unit else shown(value)
+
+
+def _one(unit: str) -> str:
+    """The unit beside 1: class, entry, day; symbols as they are."""
+    for ending, single in (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("s", "")):
+        if len(unit) > 3 and unit.islower() and unit.endswith(ending):
+            return unit.removesuffix(ending) + single
+    return unit
 
 
 def lengthy(name: str, length: Decimal) -> str:
     """How a text of a certain length is named: `name with 65 characters`."""
     count = int(length)
-    return f"{name} with {count} character{'' if count == 1 else 's'}"
+    return f"{name} with {counted(count, 'character')}"
 
 
 def sides(field: FieldSpec) -> Iterator[str]:

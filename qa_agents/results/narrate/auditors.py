@@ -1,6 +1,7 @@
 """For those who must be able to prove it: what was read, what it proves, which promises were held, and by what digest."""
 
-from qa_agents.results.narrate.story import Block, Bullets, Code, Line, Paragraph, Section, Table, plural
+from qa_agents.plurals import counted, plural
+from qa_agents.results.narrate.story import Block, Bullets, Code, Line, Paragraph, Section, Table
 from qa_agents.results.schema import ReadFile
 from qa_agents.results.summary import Summary
 
@@ -33,7 +34,7 @@ def _identity(summary: Summary) -> Table:
         ("environment", run.environment, base.environment if base else ""),
         ("ran at", run.at.isoformat() if run.at else "", base.at.isoformat() if base and base.at else ""),
         ("digest (SHA-256)", summary.run_sha256, ""),
-        ("judged by", f"{summary.comparison.runs_known:,} {plural(summary.comparison.runs_known, 'run')}", ""),
+        ("judged by", counted(summary.comparison.runs_known, "run"), ""),
     ]
     told = tuple(
         ((label,), (Code(this),) if this else ("–",), (Code(before),) if before else ("–",))
@@ -91,7 +92,7 @@ def _requirements(summary: Summary) -> list[Block]:
         Paragraph(
             (
                 f"Of {proof.planned:,} planned {plural(proof.planned, 'requirement')} this run proves {proof.proven:,}; "
-                f"{len(proof.unproven):,} {plural(len(proof.unproven), 'is', 'are')} unproven, "
+                f"{counted(len(proof.unproven), 'is', 'are')} unproven, "
                 f"and no test names {proof.untested:,}.",
             )
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from qa_agents.results.narrate.story import plural
+from qa_agents.plurals import counted
 from qa_agents.results.schema import Outcome
 from qa_agents.results.store import StoredRun
 from qa_agents.results.summary import Summary
@@ -103,7 +103,7 @@ def cause_bars(summary: Summary, shown: int = 8) -> str:
         parts.append(f'<text x="0" y="{top + 18}" style="{_INK}">{escape(cause.id)}</text>')
         parts.append(f'<rect x="{_LABEL}" y="{top}" width="{width:.1f}" height="{_BAR}" style="fill:{colour}"/>')
         parts.append(f'<text x="{_LABEL + width + 8:.1f}" y="{top + 18}" style="{_INK}">{cause.size:,}</text>')
-    said = ", ".join(f"{cause.id} {cause.size:,} {plural(cause.size, 'test')}" for cause in causes)
+    said = ", ".join(f"{cause.id} {counted(cause.size, 'test')}" for cause in causes)
     return _figure(parts, len(causes) * (_BAR + 6), f"Tests explained by each cause: {said}.")
 
 

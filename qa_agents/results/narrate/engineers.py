@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from qa_agents.plurals import counted
 from qa_agents.results.cluster import Cause
 from qa_agents.results.compare import TestChange
 from qa_agents.results.narrate.commands import command_for
@@ -17,7 +18,6 @@ from qa_agents.results.narrate.story import (
     Table,
     Verbatim,
     cause_anchor,
-    plural,
 )
 from qa_agents.results.schema import Run, TestResult
 from qa_agents.results.summary import Summary
@@ -72,7 +72,7 @@ def _cause(cause: Cause, why: Mapping[str, TestChange], results: Mapping[str, Te
             (
                 "First seen in ",
                 Code(cause.first_seen),
-                f"; seen in {cause.seen_runs:,} {plural(cause.seen_runs, 'run')}.",
+                f"; seen in {counted(cause.seen_runs, 'run')}.",
             )
         )
     for suspect in cause.suspects:
@@ -130,7 +130,7 @@ def _slower(summary: Summary) -> list[Block]:
     first = found[0]
     note = (
         f"Medians of the last {first.n_now} runs against up to {first.n_before} earlier ones; p after Mann and Whitney, "
-        f"adjusted by Holm over {first.compared:,} {plural(first.compared, 'test')}."
+        f"adjusted by Holm over {counted(first.compared, 'test')}."
     )
     return [Table("Slower", ("test", "before", "now", "times", "p"), rows), Paragraph((note,))]
 

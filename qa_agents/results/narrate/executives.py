@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qa_agents.plurals import counted
 from qa_agents.results.narrate.story import (
     Block,
     Bullets,
@@ -16,7 +17,6 @@ from qa_agents.results.narrate.story import (
     joined,
     linked,
     many,
-    plural,
     shown,
 )
 from qa_agents.results.schema import RED
@@ -38,7 +38,7 @@ def for_executives(summary: Summary, opening: Sequence[str] = ()) -> Section:
     if opening:
         blocks.append(Paragraph((WORDED,)))
     if unread := _unread(summary):
-        told = f"{unread:,} {plural(unread, 'file was', 'files were')} not read whole, so some tests may be missing here: see "
+        told = f"{counted(unread, 'file was', 'files were')} not read whole, so some tests may be missing here: see "
         blocks.append(Paragraph((told, Link("what was read", "audit"), ".")))
     changed = what_changed(summary)
     if changed:
@@ -112,7 +112,7 @@ def _how_it_went(summary: Summary) -> Line:
     total, passed = count(summary, "tests"), count(summary, "passed")
     if not total:
         return (
-            (f"No test ran; {summary.outputs:,} {plural(summary.outputs, 'output')} of the system were scored.",)
+            (f"No test ran; {counted(summary.outputs, 'output')} of the system were scored.",)
             if (summary.outputs)
             else ("No test ran, so nothing is known about this build.",)
         )

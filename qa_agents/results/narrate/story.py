@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from qa_agents.plurals import plural
 from qa_agents.results.summary import Figure, Summary
 
 
@@ -129,11 +130,6 @@ def count(summary: Summary, name: str) -> int:
 def many(summary: Summary, name: str, one: str, more: str = "") -> Line:
     """A figure with its noun: `1 test`, `1,204 tests`; the number is linked."""
     return linked(summary, name), f" {plural(count(summary, name), one, more)}"
-
-
-def plural(number: int, one: str, more: str = "") -> str:
-    """The noun for so many."""
-    return one if number == 1 else more or f"{one}s"
 
 
 def be(number: int) -> str:

@@ -7,6 +7,7 @@ from qa_agents.llm.answers import Narration
 from qa_agents.llm.checks import has_link, untraced
 from qa_agents.llm.gateway import Gateway
 from qa_agents.llm.schema import RenderedPrompt
+from qa_agents.plurals import counted
 from qa_agents.results.narrate.executives import three_sentences, what_changed
 from qa_agents.results.narrate.story import text_of
 from qa_agents.results.summary import Summary
@@ -34,10 +35,7 @@ _NAME = re.compile(r"\b\w+(?:(?:::|[._/#-])\w+)+")
 def findings(summary: Summary) -> list[str]:
     """What a model is shown, one line each: what the templates say, no test's output."""
     lines = [text_of(line) for line in (*three_sentences(summary), *what_changed(summary))]
-    lines += [
-        f"{cause.id} explains {cause.size} test{'' if cause.size == 1 else 's'}: {cause.title[:160]}"
-        for cause in summary.causes[:8]
-    ]
+    lines += [f"{cause.id} explains {counted(cause.size, 'test')}: {cause.title[:160]}" for cause in summary.causes[:8]]
     return list(dict.fromkeys(lines))
 
 
