@@ -1,14 +1,16 @@
 """`explain`, rendered: why it came out so, and why something did not happen."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from qa_agents.checkpoint.chain import Entry
 from qa_agents.cli.common import console
 from qa_agents.cli.text import one_line
-from qa_agents.operations.handling import Explanation
+from qa_agents.operations.handling import Explanation, in_words
 
 
 def show_explanation(explanation: Explanation) -> None:
@@ -30,11 +32,21 @@ def show_explanation(explanation: Explanation) -> None:
             f"  {fact.name}: {_safe(fact.value, 60)}  “{_safe(fact.quote, 90)}” {fact.field}:{fact.start}-{fact.end}"
         )
     out.print("\n[bold]What happened[/bold]")
+    made = {str(action["key"]): action for action in explanation.actions}
     for entry in explanation.history:
         when = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        out.print(f"  {when}  {entry.event} by {_safe(entry.actor)}")
+        out.print(f"  {when}  {entry.event} by {_safe(entry.actor)}{_detail(entry, made)}")
     for key, value in triage.provenance.items():
         out.print(f"  [dim]{_safe(key)}: {_safe(value, 160)}[/dim]")
+
+
+def _detail(entry: Entry, made: dict[str, dict[str, Any]]) -> str:
+    """What an entry is about; an action with the key by which it can be taken back."""
+    key = str(entry.payload.get("key", ""))
+    if key in made:
+        return f": {_safe(in_words(made[key]), 100)}  [dim]{_safe(key[:8])}[/dim]"
+    verdict = entry.payload.get("verdict") if entry.event == "decided" else None
+    return f": {_safe(str(verdict), 40)}" if verdict else ""
 
 
 def _retrieval(out: Console, explanation: Explanation) -> None:

@@ -67,7 +67,7 @@ def _show(result: "Undone") -> None:
         (result.erased, "left as it is, what stood there before was erased on request"),
     ):
         for action in told:
-            out.print(f"  {heading}: {line(action.target)}: {line(action.what)}")
+            out.print(f"  {heading}: {line(action.target)}: {line(action.what)}  [dim]{line(action.key[:8])}[/dim]")
     for conflict in result.conflicts:
         out.print(f"  [bold]left as it is[/bold]: {line(conflict.target)}: {line(conflict.what)}")
         if "issue" not in conflict.ours:

@@ -21,8 +21,7 @@ from qa_agents.checkpoint.votes import (
     support,
 )
 from qa_agents.errors import ConflictError, InvalidInputError, NotAllowedError, NotFoundError, UsageError
-from qa_agents.operations.handling import verdict_of
-from qa_agents.trackers.schema import Action, describe
+from qa_agents.operations.handling import in_words, verdict_of
 from qa_agents.triage.schema import Triage
 
 if TYPE_CHECKING:
@@ -165,8 +164,8 @@ def _carry_out(workspace: "Workspace", review: Review, decision: Decision, by: R
         report_id=review.subject_id,
         verdict=decision.verdict,
         state=account.state if account else canaries.report_state(review.run_id) or "decided",
-        written=[_line(action) for action in actions if action["state"] == "done"],
-        failed=[f"{_line(action)}: {action['error']}" for action in actions if action["state"] == "failed"],
+        written=[in_words(action) for action in actions if action["state"] == "done"],
+        failed=[f"{in_words(action)}: {action['error']}" for action in actions if action["state"] == "failed"],
         kind=review.kind,
         review_waiting=waiting.review_id if waiting and waiting.review_id != review.review_id else None,
         reviewer=by.name,
@@ -231,7 +230,3 @@ def _backing(review: Review, who: str, verdict: str) -> dict[str, Any]:
     if verdict == "approve":
         return {"digest": ballot(theirs)}
     return theirs.model_dump(include={"waivers", "answers", "unblocks"})
-
-
-def _line(action: dict[str, Any]) -> str:
-    return describe(Action.model_validate({name: action[name] for name in ("kind", "target", "params")}))

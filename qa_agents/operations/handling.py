@@ -23,6 +23,7 @@ from qa_agents.errors import (
 from qa_agents.incidents.intake import ReceivedReport
 from qa_agents.incidents.schema import Candidate
 from qa_agents.runtime.received import Account
+from qa_agents.trackers.schema import Action, describe
 from qa_agents.triage.schema import Triage
 
 if TYPE_CHECKING:
@@ -186,6 +187,11 @@ def explain(workspace: "Workspace", name: str) -> Explanation:
         actions=workspace.outbox.of_run(account.run_id),
         history=list(entries(workspace.database, account.report_id)),
     )
+
+
+def in_words(action: dict[str, Any]) -> str:
+    """A kept action in one line."""
+    return describe(Action.model_validate({name: action[name] for name in ("kind", "target", "params")}))
 
 
 def why_not(triage: Triage) -> list[str]:

@@ -13,7 +13,7 @@ from qa_agents.checkpoint.schema import Decision, Review
 from qa_agents.errors import ConflictError, NotFoundError, QAAgentsError, StoppedError, StorageError
 from qa_agents.runtime.drain import draining
 from qa_agents.runtime.lease import Leases
-from qa_agents.runtime.savers import DURABILITY, run_config
+from qa_agents.runtime.savers import ANSWERED_DURABILITY, DURABILITY, run_config
 from qa_agents.storage.artifacts import get_artifact
 from qa_agents.storage.canonical import digest_of
 from qa_agents.storage.engine import Database, ask, later
@@ -125,7 +125,7 @@ class Desk:
         from langgraph.errors import GraphDrained
         from langgraph.types import Command
 
-        graph, config = self._graph(run["kind"]), run_config(run["run_id"])
+        graph, config, durability = self._graph(run["kind"]), run_config(run["run_id"]), DURABILITY
         if snapshot is None and self._saver.get_tuple(config) is not None:
             snapshot = graph.get_state(config)
         if snapshot is not None and snapshot.interrupts:
@@ -141,6 +141,7 @@ class Desk:
             if not _asks(snapshot.interrupts[0], review):
                 return self._open_review(run, snapshot.interrupts[0], last=last)
             given: Any = Command(resume={snapshot.interrupts[0].id: review.decision.model_dump(mode="json")})
+            durability = ANSWERED_DURABILITY
         elif snapshot is None:
             given = {
                 "run_id": run["run_id"],
@@ -152,7 +153,7 @@ class Desk:
         else:
             given = None
         try:
-            result = graph.invoke(given, config, durability=DURABILITY, **draining())
+            result = graph.invoke(given, config, durability=durability, **draining())
         except GraphDrained:
             raise StoppedError(
                 "It was given up before it was finished.", hint="`qa-agents recover` goes on with it."
@@ -167,7 +168,7 @@ class Desk:
         """
         with self._database.write(durable=False) as connection:
             self._ledger.expect(connection)
-            self._leases.refuse_stale(connection)
+            refuse_stale = self._leases.stale_asked(connection)
             review = self._inbox.open(
                 connection,
                 run_id=run["run_id"],
@@ -176,6 +177,7 @@ class Desk:
                 subject_id=run["subject_id"],
                 shown=interrupt.value,
             )
+            refuse_stale()
             if review.waits:
                 set_run_state(connection, run["run_id"], "waiting", self._now())
                 if last:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Text, bindparam, or_, select, update
 from sqlalchemy.sql import Executable
 
 from qa_agents.errors import ConflictError, QAAgentsError
-from qa_agents.storage.engine import Database, ask, dialect_of, later
+from qa_agents.storage.engine import Answer, Database, ask, dialect_of, later, soon
 from qa_agents.storage.prepared import Prepared
 from qa_agents.storage.tables import leases
 
@@ -101,16 +101,26 @@ class Leases:
 
         Nobody takes the lease over before that transaction ends.
         """
-        return [row["token"] for row in ask(connection, _NEWEST, the_name=name)] == [token]
+        return _is_newest(soon(connection, _NEWEST, the_name=name), token)
 
     def refuse_stale(self, connection: Connection) -> None:
         """Raise ConflictError when the calling block lost one of the leases it took; ask first in whatever it writes."""
-        for (database, name), held in _held.get().items():
-            if database == id(self._database) and not self.is_current(connection, name, held.token):
-                raise ConflictError(
-                    f"{name} was taken over by another worker; this one wrote nothing more.",
-                    hint="The other one goes on with it.",
-                )
+        self.stale_asked(connection)()
+
+    def stale_asked(self, connection: Connection) -> Callable[[], None]:
+        """As `refuse_stale`; the question travels with others, and calling what is returned, in the same transaction, refuses."""
+        mine = [(name, held.token) for (database, name), held in _held.get().items() if database == id(self._database)]
+        asked = [(name, token, soon(connection, _NEWEST, the_name=name)) for name, token in mine]
+
+        def refuse() -> None:
+            for name, token, newest in asked:
+                if not _is_newest(newest, token):
+                    raise ConflictError(
+                        f"{name} was taken over by another worker; this one wrote nothing more.",
+                        hint="The other one goes on with it.",
+                    )
+
+        return refuse
 
     def renew(self, connection: Connection, name: str, token: int) -> bool:
         """Prolong the lease inside the caller's transaction; False, changing nothing, when the token is not the newest."""
@@ -179,6 +189,10 @@ _SET = Prepared(_MINE)
 _RENEW = Prepared(_MINE.where(leases.c.expires_at > 0).returning(leases.c.token))
 _TAKE = Prepared(_taking)
 _NEWEST = Prepared(select(leases.c.token).where(leases.c.name == bindparam("the_name")).with_for_update(read=True))
+
+
+def _is_newest(newest: Answer, token: int) -> bool:
+    return [row["token"] for row in newest.records()] == [token]
 
 
 def is_dead(holder: str) -> bool:

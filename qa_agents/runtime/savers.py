@@ -18,6 +18,9 @@ from qa_agents.storage.wal import use_wal
 RECURSION_LIMIT = 50
 DURABILITY = "sync"
 """Each step is stored before the next begins; LangGraph's default lost finished steps when killed."""
+ANSWERED_DURABILITY = "exit"
+"""After an answer the steps are stored once, when the run ends or asks again. The answer and all that follows from it are rows of
+our own, so a crash takes the same answer again from where it was asked, and what was done then is not done twice."""
 WAIT_SECONDS = 15.0
 """How long to wait for a lock or a connection before saying so."""
 PAUSED_SECONDS = 60.0

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from qa_agents.checkpoint.ledger import entries
 from qa_agents.cli.stop import resume, stop
-from qa_agents.cli.triage import recover, triage
+from qa_agents.cli.triage import explain, recover, triage
 from qa_agents.cli.undo import undo
 from qa_agents.errors import FindingsError, NotAllowedError, NotFoundError, QAAgentsError, UnavailableError, UsageError
 from qa_agents.incidents.schema import Incident
@@ -39,7 +39,7 @@ class Bench:
             workspace.memory.catch_up()
         self.app = typer.Typer()
         self.app.callback()(self.root)
-        for command in (stop, resume, undo, triage, recover):
+        for command in (stop, resume, undo, explain, triage, recover):
             self.app.command(command.__name__)(command)
         report = home.parent / "report.json"
         report.write_text(json.dumps(REPORT))
@@ -149,6 +149,15 @@ def test_a_report_is_undone_and_a_persons_later_change_is_left_and_exits_1(bench
     assert bench.json("undo", "PAY-900")["undone"] == []
     with bench.workspace() as workspace:
         assert workspace.received.balance().unaccounted == []
+
+
+def test_explain_names_the_key_by_which_one_action_alone_is_undone(bench: Bench) -> None:
+    bench.approve()
+    [line] = [one for one in bench.run("explain", "PAY-900").stdout.splitlines() if "component = Payments  " in one]
+    assert bench.run("undo", line.split()[-1], "--as", "ada").exit_code == 0
+    issue = bench.issue()
+    assert issue is not None
+    assert (issue["fields"].get("component"), bool(issue["fields"].get("severity"))) == (None, True)
 
 
 def test_undoing_is_stopped_like_any_other_effect_unless_a_person_says_so(bench: Bench) -> None:

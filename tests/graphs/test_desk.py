@@ -1,6 +1,6 @@
 """The desk, driving a small graph with a checkpoint through a real LangGraph saver."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict
@@ -149,6 +149,28 @@ def test_a_decision_that_was_stored_before_a_crash_is_carried_out_afterwards(ben
     assert bench.received.unfinished() == [review.run_id]
     bench.desk.run(review.run_id)
     assert bench.diary == ["prepare", "work", "record approve"]
+
+
+def test_after_an_answer_the_steps_are_stored_once_and_before_it_one_by_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[str] = []
+    for name in ("put", "put_writes"):
+        monkeypatch.setattr(bench.saver, name, _noted(stored, name, getattr(bench.saver, name)))
+    review = bench.waiting()
+    assert stored.count("put") > 1
+    assert stored.count("put_writes") > 1
+    stored.clear()
+    bench.desk.decide(approve(review))
+    assert stored == ["put"]
+
+
+def _noted(names: list[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        names.append(name)
+        return function(*args, **kwargs)
+
+    return call
 
 
 def test_a_failing_step_is_retried_from_where_it_failed(bench: Bench) -> None:
