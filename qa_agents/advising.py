@@ -62,12 +62,18 @@ def advise(workspace: "Workspace", name: str) -> PlanAdvice:
             "No language model is configured; the plan needs none.", hint="`[model]` in qa-agents.toml names one."
         )
     adviser, found = Adviser(workspace.models, workspace.prompts, f"plan/{name}"), PlanAdvice(plan=name)
-    cases = [case for case in plan.cases if _may_be_shown(workspace, case.incident_ids)]
-    if len(cases) < len(plan.cases):
-        found.absent.append(
-            f"{len(plan.cases) - len(cases)} cases cite restricted incidents: their titles were not shown."
-        )
-    tested = [requirement for requirement in plan.requirements if requirement.kind not in NOT_TESTED]
+    closed = {source.id: source.name for source in plan.sources if not workspace.shows_level(source.level)}
+    if closed:
+        found.absent.append(f"{', '.join(closed.values())}: restricted; nothing that rests on it was shown.")
+    readable = [requirement for requirement in plan.requirements if requirement.source_id not in closed]
+    open_ids = {requirement.id for requirement in readable}
+    about = [
+        case for case in plan.cases if not closed or (case.requirement_ids and open_ids >= set(case.requirement_ids))
+    ]
+    cases = [case for case in about if _may_be_shown(workspace, case.incident_ids)]
+    if len(cases) < len(about):
+        found.absent.append(f"{len(about) - len(cases)} cases cite restricted incidents: their titles were not shown.")
+    tested = [requirement for requirement in readable if requirement.kind not in NOT_TESTED]
     for part in _parts(tested):
         texts = [requirement.text for requirement in part]
         ids = {requirement.id for requirement in part}

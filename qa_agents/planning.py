@@ -54,6 +54,7 @@ def draft(
     sources: Sequence[Named],
     *,
     unread: Mapping[str, Sequence[str]] | None = None,
+    levels: Mapping[str, str] | None = None,
     name: str,
     title: str = "",
     previous: bytes | None = None,
@@ -64,9 +65,11 @@ def draft(
 ) -> Drafted:
     """Draft a plan up to the checkpoint. The same specification again gives the stored plan, unless `again`.
 
-    `unread` says of a source, by name, what whoever fetched it had to leave out. Another specification under the same name
-    replaces what waits. Raises InvalidInputError for a previous plan that is none.
+    `unread` says of a source, by name, what whoever fetched it had to leave out, `levels` which security level it has. Another
+    specification under the same name replaces what waits. Raises InvalidInputError for a previous plan that is none.
     """
+    if not any(body.strip() for _, body in sources):
+        raise InvalidInputError("The specification is empty.", hint="Give a file that holds text.")
     if previous is not None:
         as_plan(previous, "The previous plan")
     with workspace.database.write() as connection:
@@ -76,6 +79,8 @@ def draft(
         for one in kept:
             if said := list((unread or {}).get(one["name"], ())):
                 one["unread"] = said
+            if level := (levels or {}).get(one["name"]):
+                one["level"] = level
         cases = [
             {"name": one, "sha256": put_artifact(connection, body, "application/octet-stream")}
             for one, body in existing
@@ -94,13 +99,18 @@ def draft(
 
 def epic_sources(
     workspace: "Workspace", key: str, *, restricted: bool = False
-) -> tuple[list[Named], dict[str, list[str]]]:
-    """An epic and its stories as sources for `draft`, each under its key, and what of each was not read.
+) -> tuple[list[Named], dict[str, list[str]], dict[str, str]]:
+    """An epic and its stories as sources for `draft`, each under its key, what of each was not read, and its security level.
 
     Raises InvalidInputError for what is no issue key or is restricted, NotFoundError, UnavailableError.
     """
     stories = workspace.epics.epic(key, restricted=restricted)
-    return [(one.key, one.text.encode()) for one in stories], {one.key: one.unread for one in stories if one.unread}
+    unread = {one.key: one.unread for one in stories if one.unread}
+    return (
+        [(one.key, one.text.encode()) for one in stories],
+        unread,
+        {one.key: one.level for one in stories if one.level},
+    )
 
 
 def decide_item(

@@ -39,6 +39,7 @@ def plans_report(found: Plans, kept: Sequence[Promise]) -> str:
                 "cases",
                 "plan",
                 "copy of the text",
+                "as many lines of it",
                 "foreign plan",
                 "empty",
                 "groups",
@@ -139,17 +140,20 @@ def _licence(found: Plans) -> str:
     one = found.licence
     verdict = "licensed" if one.passed else "**not licensed: the numbers below say little about the plans**"
     return (
-        f"A transparent matcher of words, opposites and literals decides. On {one.pairs} labelled pairs its balanced accuracy is "
-        f"{one.balanced_accuracy} (always one answer: {one.majority:.1f}; needed: {LICENCE}), each behaviour judged at "
-        f"a threshold chosen without it: {verdict}. Not even a distance from the controls is evidence then."
+        f"A transparent matcher of words, deeds, meaning, opposites and literals decides. On {one.pairs} labelled pairs its "
+        f"balanced accuracy is {one.balanced_accuracy} (always one answer: {one.majority:.1f}; needed: {LICENCE}), each half "
+        f"judged at the threshold chosen on the other; it ranks a match above a mismatch in {one.ranking:.2f} of all pairs: "
+        f"{verdict}. Not even a distance from the controls is evidence then. Requests and properties of an API are compared "
+        "exactly and need no licence; the text of an API description sends none."
     )
 
 
 def _coverage(found: Plans) -> Iterable[tuple[str, ...]]:
     for one in found.coverage:
         each = f"{one.cases_per_covered:.1f}" if one.cases_per_covered else "–"
+        copied = f"{one.spec_copy.covered}, {one.copied} lines"
         yield (
-            one.corpus, str(one.behaviours), str(one.cases), str(one.plan.covered), str(one.spec_copy.covered),
+            one.corpus, str(one.behaviours), str(one.cases), str(one.plan.covered), copied, str(one.copy_in_part.covered),
             str(one.foreign.covered), str(one.empty.covered), str(one.groups), each,
         )  # fmt: skip
 

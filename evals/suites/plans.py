@@ -19,6 +19,7 @@ from evals.plans.peer import Peer, executable, run_peer
 from evals.stats import Interval, wilson
 from evals.suites.plan_api import ApiTests, run_plan_api
 from evals.vectors import Tell
+from qa_agents.incidents.minilm import MiniLM, packaged_folder
 from qa_agents.plans.export import export_plan
 from qa_agents.plans.schema import TestPlan
 
@@ -81,11 +82,12 @@ def run_plans(*, quick: bool = False, schemathesis: str | None = None, tell: Tel
     corpora = [one for one in map(load_corpus, NAMES) if one is not None]
     if len(corpora) < len(NAMES):
         return None
-    judge = licence([Pair.model_validate(row) for row in _pairs()])
+    embed = MiniLM(packaged_folder(), threads=1).embed
+    judge = licence([Pair.model_validate(row) for row in _pairs()], embed)
     tell("drafting the five corpora")
     drafted = {one.name: draft(one.files) for one in corpora}
     covered = [
-        measure_coverage(one, drafted[one.name], drafted[corpora[place - 1].name].plan, judge.threshold)
+        measure_coverage(one, drafted[one.name], drafted[corpora[place - 1].name].plan, judge.threshold, embed)
         for place, one in enumerate(corpora)
     ]
     examples = {path.stem: draft([path]) for path in sorted(SPECS.glob("*"))}

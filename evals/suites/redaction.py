@@ -12,7 +12,7 @@ import random
 import string
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -21,7 +21,8 @@ from evals.commands.shared import positive, write_json
 from evals.data import data_dir, load_dataset
 from evals.report import table
 from evals.stats import wilson
-from qa_agents.llm.redact import find_sensitive, redact
+from evals.suites.redaction_unseen import LOOKALIKES, PERSONAL, PROSE, SURROUNDED, TOKENS
+from qa_agents.llm.redact import PERSONAL_NAMES, find_sensitive, redact
 
 PER_TYPE = 200
 REPORTS = 4_000
@@ -43,10 +44,16 @@ class Found(BaseModel):
 
     hidden: list[Rate]
     """Per type: values of which nothing is left."""
+    issued: list[Rate]
+    """The same for types by their issuers' formats, secrets that need no surroundings and secrets that do."""
+    personal: list[Rate]
+    """The same for personal data."""
     kept: list[Rate]
     """Per kind of identifier: those that stayed as they were."""
+    prose: list[str]
+    """Sentences that hold no secret and were changed."""
     public: list[Rate]
-    """Per set of public texts: those in which something was hidden."""
+    """Per set of public texts: those in which a secret was hidden, and those in which personal data was."""
     names: dict[str, int]
     """What was hidden there, by pattern."""
     samples: list[str]
@@ -225,22 +232,16 @@ IDENTIFIERS: dict[str, Make] = {
 
 def measure(per_type: int, seed: int, public: Sequence[tuple[str, Sequence[str]]]) -> Found:
     """Seed, redact and count. `public`: name and texts of sets that nobody seeded."""
-    rng = random.Random(seed)
-    hidden: list[Rate] = []
-    samples: list[str] = []
-    cases = {name: (make, PLACES) for name, make in SEEDED.items()} | NAMED
-    for name, (make, places) in cases.items():
-        hits = 0
-        for number in range(per_type):
-            value, place = make(rng), places[number % len(places)]
-            left = redact(place.format(value), phones=name == "telephone number").text
-            gone = not _shows(value, left)
-            hits += gone
-            if not gone and len(samples) < 60 and (told := f"{name}: {place.format('⟨…⟩')!r}") not in samples:
-                samples.append(told)
-        hidden.append(Rate(name=name, hits=hits, n=per_type))
+    rng, samples = random.Random(seed), list[str]()
+
+    def hidden(cases: Mapping[str, tuple[Make, tuple[str, ...]]]) -> list[Rate]:
+        return [_hidden(name, *case, per_type, rng, samples) for name, case in cases.items()]
+
+    seeded = hidden({name: (make, PLACES) for name, make in SEEDED.items()} | NAMED)
+    issued = hidden({name: (make, PLACES) for name, make in TOKENS.items()} | SURROUNDED)
+    personal = hidden(PERSONAL)
     kept = []
-    for name, make in IDENTIFIERS.items():
+    for name, make in (IDENTIFIERS | LOOKALIKES).items():
         values = [(make(rng), PLACES[number % len(PLACES)]) for number in range(per_type)]
         kept.append(
             Rate(name=name, hits=sum(value in redact(place.format(value)).text for value, place in values), n=per_type)
@@ -249,25 +250,51 @@ def measure(per_type: int, seed: int, public: Sequence[tuple[str, Sequence[str]]
     for name, texts in public:
         spans = [find_sensitive(text) for text in texts]
         names.update(span.name for found in spans for span in found)
-        rates.append(Rate(name=name, hits=sum(map(bool, spans)), n=len(texts)))
-    return Found(hidden=hidden, kept=kept, public=rates, names=dict(names.most_common()), samples=samples)
+        for kind, about_people in (("a secret", False), ("personal data", True)):
+            hits = sum(any((span.name in PERSONAL_NAMES) == about_people for span in found) for found in spans)
+            rates.append(Rate(name=f"{name}: {kind}", hits=hits, n=len(texts)))
+    return Found(
+        hidden=seeded,
+        issued=issued,
+        personal=personal,
+        kept=kept,
+        prose=[sentence for sentence in PROSE if redact(sentence).text != sentence],
+        public=rates,
+        names=dict(names.most_common()),
+        samples=samples,
+    )
+
+
+def _hidden(name: str, make: Make, places: tuple[str, ...], n: int, rng: random.Random, samples: list[str]) -> Rate:
+    """How many of n values nothing is left of; the places of those that were missed go to `samples`."""
+    hits = 0
+    for number in range(n):
+        value, place = make(rng), places[number % len(places)]
+        gone = not _shows(value, redact(place.format(value), phones="telephone" in name).text)
+        hits += gone
+        if not gone and (told := f"{name}: {place.format('⟨…⟩')!r}") not in samples:
+            samples.append(told)
+    return Rate(name=name, hits=hits, n=n)
 
 
 def _shows(value: str, left: str) -> bool:
     """Whether a telling part of the value is still there: any eight of its last 24 characters in a row."""
-    body = (value.split("\n")[1] if "PRIVATE KEY" in value else value)[-24:]
+    body = max(value.split("\n")[1:-1] or [value], key=len)[-24:]
     width = min(8, len(body))
     return any(body[at : at + width] in left for at in range(max(1, len(body) - width + 1)))
 
 
 def told(found: Found) -> str:
     """The tables."""
-    n, hits = sum(one.n for one in found.hidden), sum(one.hits for one in found.hidden)
-    every = [*found.hidden, Rate(name="all types", hits=hits, n=n)]
+    titles = ("seeded", "by the issuers' formats", "personal data")
     parts = [
-        table(("seeded", "hidden (95 % interval)", "cases"), [_row(one) for one in every]),
-        table(("identifier", "kept as it is", "cases"), [_row(one) for one in found.kept]),
+        table((title, "hidden (95 % interval)", "cases"), [_row(one) for one in [*rates, _total(rates)]])
+        for title, rates in zip(titles, (found.hidden, found.issued, found.personal), strict=True)
     ]
+    parts.append(table(("identifier", "kept as it is", "cases"), [_row(one) for one in found.kept]))
+    parts.append(
+        f"Sentences about secrets that hold none: {len(found.prose)} of {len(PROSE)} changed. {' | '.join(found.prose)}"
+    )
     if found.public:
         rows = [(one.name, f"{1000 * one.hits / one.n:.1f}", *_row(one)[1:]) for one in found.public if one.n]
         parts.append(table(("public texts, not seeded", "per 1,000", "with something hidden", "cases"), rows))
@@ -288,6 +315,10 @@ def public_texts(limit: int) -> Iterator[tuple[str, list[str]]]:
     for name in ("payloads.dev.jsonl", "triage.dev.jsonl"):
         if (file := data_dir() / "injection" / name).is_file():
             yield f"injection, {name}", [str(json.loads(line)["text"]) for line in file.read_text("utf-8").splitlines()]
+
+
+def _total(rates: Sequence[Rate]) -> Rate:
+    return Rate(name="all types", hits=sum(one.hits for one in rates), n=sum(one.n for one in rates))
 
 
 def _row(one: Rate) -> tuple[str, str, str]:

@@ -64,6 +64,8 @@ class Found(BaseModel):
 
     model: str
     mode: str
+    uses: list[str]
+    """What was asked."""
     cases: list[Case]
 
     @property
@@ -135,7 +137,10 @@ def told(found: Found) -> str:
             _rate(sum(case.said.get(name) == "yes" for case, name in same), len(same)),
         ),
         ("candidates that are the same bug", _rate(len(same), len(pairs))),
-        ("reports with a hypothesis that holds", _rate(sum(case.hypothesis for case in cases), n)),
+        (
+            "reports with a hypothesis that holds",
+            _rate(sum(case.hypothesis for case in cases), n if "triage.hypothesis" in found.uses else 0),
+        ),
         ("questions that went unanswered", _rate(sum(len(c.absent) for c in cases), sum(c.asked for c in cases))),
         ("reports it would send to a person", _rate(sum(case.doubts > 0 for case in cases), n)),
     ]
@@ -156,6 +161,7 @@ def main() -> int:
     parser.add_argument("--base-url", required=True, help="an OpenAI-compatible endpoint")
     parser.add_argument("--model", required=True, help="its name there")
     parser.add_argument("-n", type=positive, default=30, help="reports to measure")
+    parser.add_argument("--use", choices=USES, action="append", help="only this use; may be repeated")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one answer")
     parser.add_argument("--home", type=Path, metavar="DIR", help="keep answers here, to go on after an interruption")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every case as JSON")
@@ -166,7 +172,7 @@ def main() -> int:
         timeout=options.timeout,
         tries=1,
         tokens_per_day=10**9,
-        uses=dict.fromkeys(USES, True),
+        uses=dict.fromkeys(options.use or USES, True),
     )
     lines = (resource_dir("examples") / "incidents.jsonl").read_text(encoding="utf-8").splitlines()
     past = [Incident.model_validate_json(line) for line in lines]
@@ -193,7 +199,7 @@ def _run(
             to_stderr(f"Error: {why}")
             return 3
         cases = measure(workspace, chosen, {name: _first(name, known) for name in known})
-    found = Found(model=options.model, mode=mode, cases=cases)
+    found = Found(model=options.model, mode=mode, uses=options.use or list(USES), cases=cases)
     print(told(found), flush=True)
     write_json(options.json, witness=found)
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qa_agents.assistant.references import id_tokens
 from qa_agents.assistant.schema import IntentName, Item, Reply
 from qa_agents.incidents.schema import Candidate, Incident
+from qa_agents.llm.checks import has_link, untraced
 
 if TYPE_CHECKING:
     from qa_agents.llm.gateway import Cancelled, Gateway
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 _INTENTS: dict[str, IntentName] = {"review": "waiting", "incidents": "similar", "explain": "explain"}
 """The model's words to ours; everything else it may say counts as not understood, and a free question is answered as one."""
 _CITED = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
+_NAMED_AND_CITED = re.compile(rf"([\w-]+-\w+)[^\w\[]{{0,3}}{_CITED.pattern}")
+_SILENT = re.compile(
+    r"(?i)[^.!?]*(?:\b(?:evidence|records?|incidents?|information)\b[^.!?]*\b(?:no|not|nothing|cannot)\b"
+    r"|\b(?:no|not|nothing)\b[^.!?]*\b(?:evidence|records?|incidents?|information)\b)[^.!?]*[.!]?"
+)
+"""One sentence that says that the evidence does not tell: the only answer that need not cite anything."""
+NOTE_CHARS = 300
+"""How much of what an incident's resolution taught is put to the model."""
 
 
 class Ask:
@@ -27,15 +36,27 @@ class Ask:
         """`levels`: the security levels whose incidents the model may be shown, beside those that everybody may see."""
         self._gateway, self._prompts, self._key, self._levels = gateway, prompts, f"chat/{thread}", levels
 
-    def intent(self, core: str, emit: Callable[[str, str], None] = lambda *_: None) -> IntentName:
-        """The reading intent that the model names; `unknown` when it names none, or gives no answer."""
+    @property
+    def words_answers(self) -> bool:
+        """Whether it answers free questions."""
+        return self._gateway.allows("chat.answer")
+
+    def intent(self, core: str, emit: Callable[[str, str], None], cancelled: "Cancelled") -> tuple[IntentName, str]:
+        """The reading intent that the model names, and the words of the message that say of what, where it copied them.
+
+        `unknown` when it names none, or gives no answer.
+        """
         from qa_agents.llm.answers import Intent as Named
 
         if not self._gateway.allows("chat.intent"):
-            return "unknown"
+            return "unknown", ""
         emit("progress", "asking the language model what that means")
-        answer = self._gateway.ask(self._prompts.render("chat/intent", message=core), Named, budget_key=self._key)
-        return _INTENTS.get(answer.value.intent, "unknown") if answer.value is not None else "unknown"
+        prompt = self._prompts.render("chat/intent", message=core)
+        answer = self._gateway.ask(prompt, Named, budget_key=self._key, cancelled=cancelled)
+        if answer.value is None:
+            return "unknown", ""
+        about = " ".join(answer.value.argument.split())
+        return _INTENTS.get(answer.value.intent, "unknown"), about if about.casefold() in core.casefold() else ""
 
     def answer(
         self,
@@ -48,13 +69,14 @@ class Ask:
 
         An answer that cites what was not there is withdrawn; the evidence stands beside it either way.
         """
-        if not self._gateway.allows("chat.answer"):
+        if not self.words_answers:
             return None
         shown = [pair for pair in pairs if pair[1].open_to(self._levels)]
         hidden = [f"{len(pairs) - len(shown)} restricted incidents were not shown to it."] * (len(shown) < len(pairs))
-        pairs = shown
-        lines = [f"{incident.id} ({incident.resolution or 'open'}): {incident.summary}" for _, incident in pairs]
-        evidence = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1)) or "(none)"
+        incidents = [incident for _, incident in shown]
+        evidence = (
+            "\n".join(f"{number}. {_told(incident)}" for number, incident in enumerate(incidents, start=1)) or "(none)"
+        )
         prompt = self._prompts.render("chat/answer", question=question, evidence=evidence)
         emit("progress", "the language model reads what is on record")
         stream = self._gateway.stream(prompt, role="strong", budget_key=self._key, cancelled=cancelled)
@@ -64,25 +86,34 @@ class Ask:
             emit("token", piece)
         text = "".join(pieces).strip()
         listed = [
-            (Item(kind="incident", id=incident.id), line) for (_, incident), line in zip(pairs, lines, strict=True)
+            (Item(kind="incident", id=one.id), f"{one.resolution or 'open'} · {one.summary}") for one in incidents
         ]
         if stream.reason is not None:
-            said = f"The language model gave no whole answer: {stream.detail}"
+            said = "Stopped." if cancelled.is_set() else f"The language model gave no whole answer: {stream.detail}"
             return Reply(
                 text=said, listed=listed, notes=[*["What is on record stands below."] * bool(listed), *hidden], ok=False
             )
-        problem = unfounded(text, [incident.id for _, incident in pairs])
+        problem = unfounded(text, [one.id for one in incidents], [question, evidence])
         if problem:
             return Reply(text=f"I withdraw what the model wrote: {problem}", listed=listed, ok=False)
         return Reply(
             text=text,
             listed=listed,
-            notes=["Worded by a language model; the numbers are the evidence below.", *hidden],
+            notes=["Worded by a language model, which may misread; the numbers are the evidence below.", *hidden],
         )
 
 
-def unfounded(text: str, ids: Sequence[str]) -> str | None:
-    """Why an answer does not rest on its evidence, or None: it must cite something, and nothing that was not given."""
+def _told(incident: Incident) -> str:
+    """An incident on one line: what it was, what became of it, and the start of what that taught."""
+    note = " ".join((incident.resolution_note or "").split())[:NOTE_CHARS]
+    return f"{incident.id} ({incident.resolution or 'open'}): {incident.summary}" + (f" Note: {note}" if note else "")
+
+
+def unfounded(text: str, ids: Sequence[str], sources: Sequence[str] = ()) -> str | None:
+    """Why an answer does not rest on its evidence, or None: it must cite something, and nothing that was not given.
+
+    Every number in it is one of `sources`, or counts the evidence.
+    """
     cited = {int(number) for group in _CITED.findall(text) for number in group.split(",")}
     if not text:
         return "it was empty."
@@ -95,6 +126,15 @@ def unfounded(text: str, ids: Sequence[str]) -> str | None:
     ]
     if named:
         return "it names something that is not in the evidence."
-    if ids and not cited and not any(name in text.casefold() for name in known) and "not" not in text.casefold():
+    for name, group in _NAMED_AND_CITED.findall(text):
+        rests_on = {ids[int(number) - 1].casefold() for number in group.split(",")}
+        if name.casefold() in known and name.casefold() not in rests_on:
+            return f"it cites [{group}] for {name}, which is another."
+    if has_link(text):
+        return "it holds a link."
+    counts = " ".join(map(str, range(len(ids) + 1)))
+    if foreign_numbers := sorted(untraced(_CITED.sub("", text), [*sources, counts, *ids])):
+        return f"{foreign_numbers[0]} is not in the evidence."
+    if not cited and not any(name in text.casefold() for name in known) and not _SILENT.fullmatch(text):
         return "it cites nothing."
     return None

@@ -109,7 +109,7 @@ def found_like(pairs: Sequence[tuple[Candidate, Incident]], what: str, notes: It
             f"Something close: {pairs[0][1].id} is the nearest. Whether one fix would resolve both is yours to judge."
         )
     else:
-        text = f"Nothing that I would call the same. The nearest to {what}, none of them close:"
+        text = f"Nothing that I would call the same. The nearest to {what}:"
     listed = [
         (Item(kind="incident", id=incident.id), _incident_line(incident, candidate, now))
         for candidate, incident in pairs[:SHOWN]

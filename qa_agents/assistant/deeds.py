@@ -260,9 +260,9 @@ class Deeds:
     def _free(self, intent: Intent, memory: Memory) -> Told:
         """A question that no rule knows: the evidence there is, worded by a model where one is configured."""
         self._parts.warm()
-        pairs, notes = (
-            lookup.search(self._parts.workspace, intent.text, cards.SHOWN) if intent.text.strip() else ([], [])
-        )
+        self._parts.emit("progress", "looking through the past")
+        wanted = intent.value or intent.text
+        pairs, notes = lookup.search(self._parts.workspace, wanted, cards.SHOWN) if wanted.strip() else ([], [])
         if self._parts.ask is not None:
             reply = self._parts.ask.answer(intent.text, pairs, self._parts.emit, self._parts.drain)
             if reply is not None:

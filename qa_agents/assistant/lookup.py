@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from qa_agents.wiring import Workspace
 
-LOOKED_AT = 30
-QUERY_ID = "(chat)"
-
 
 def known(workspace: "Workspace", token: str) -> Item | None:
     """What is known under exactly this id: a review, a received report, a past incident or a plan; None for nothing."""
@@ -53,15 +50,15 @@ def waiting_review(workspace: "Workspace", name: str) -> Review | None:
 
 def search(workspace: "Workspace", text: str, k: int) -> tuple[list[tuple[Candidate, Incident]], list[str]]:
     """The k past incidents that are most like a text, and what was not done."""
-    summary, _, description = text.strip().partition("\n")
-    return like(workspace, Report(id=QUERY_ID, summary=summary, description=description), k)
+    retrieval = workspace.memory.ask(text, k=k)
+    return workspace.memory.neighbours(retrieval), retrieval.notes
 
 
 def like(workspace: "Workspace", report: Report, k: int) -> tuple[list[tuple[Candidate, Incident]], list[str]]:
     """The k past incidents that are most like a report, as known now, and what was not done."""
     memory = workspace.memory
-    retrieval = memory.search(report, k=max(k, LOOKED_AT), as_of=datetime.now(UTC))
-    return list(memory.neighbours(retrieval))[:k], retrieval.notes
+    retrieval = memory.search(report, k=k, as_of=datetime.now(UTC))
+    return memory.neighbours(retrieval), retrieval.notes
 
 
 def mine(

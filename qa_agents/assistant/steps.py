@@ -1,11 +1,13 @@
 """The nodes of the chat graph: functions from state to update, over the same operations as the commands."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from qa_agents.assistant import lookup, words, work
 from qa_agents.assistant.deeds import Deeds, Told
-from qa_agents.assistant.intents import as_if, core_of, understand
+from qa_agents.assistant.intents import as_if, core_of, plain, understand
+from qa_agents.assistant.references import Known
 from qa_agents.assistant.release import release_reply, release_view
 from qa_agents.assistant.schema import (
     KEPT_ITEMS,
@@ -47,16 +49,27 @@ class ChatSteps(Deeds):
 
         intent = understand(message, memory, known, space.policy.all_reason_codes)
         if intent.name == "unknown" and message.typed:
-            name: IntentName = "unknown"
-            if self._parts.ask is not None:
-                name = self._parts.ask.intent(core_of(message.typed), self._parts.emit)
-            if name == "unknown" and self._parts.nearest is not None:
-                try:
-                    name = self._parts.nearest.intent(core_of(message.typed))
-                except EmbedderError:
-                    name = "unknown"
-            intent = as_if(name, message, memory, known)
+            intent = self._unruled(intent, message, memory, known)
         return {"intent": intent.model_dump(mode="json"), "memory": memory.model_dump(mode="json"), "reply": {}}
+
+    def _unruled(self, unknown: Intent, message: Message, memory: Memory, known: Known) -> Intent:
+        """What a message that no rule knows asks for: by a model where one is configured, then by likeness.
+
+        Where a model can word an answer, a question about the past is answered, not only looked up.
+        """
+        name: IntentName = "unknown"
+        about, ask, core = "", self._parts.ask, core_of(message.typed)
+        if ask is not None:
+            name, about = ask.intent(core, self._parts.emit, self._parts.drain)
+        if self._parts.drain.is_set():
+            return Intent(name="cancel", text="Stopped.")
+        if name == "unknown" and self._parts.nearest is not None:
+            with contextlib.suppress(EmbedderError):
+                name = self._parts.nearest.intent(core)
+        taken = as_if(name, message, memory, known)
+        bare = taken.name == "explain" and not taken.refs and not memory.report
+        worded = ask is not None and ask.words_answers and (taken.name == "similar" or bare)
+        return unknown.model_copy(update={"value": about}) if taken.name == "unknown" or worded else taken
 
     def triage(self, state: ChatState) -> ChatState:
         """Triage a file, a text or what was pasted; several reports are listed."""
@@ -137,7 +150,7 @@ class ChatSteps(Deeds):
             "greet": Reply(text=f"Hello. {words.HELLO}", next=["what waits for me?", "/help"]),
             "thanks": Reply(text="You are welcome.", next=["what waits for me?"]),
             "quit": Reply(text="Goodbye. The conversation is kept."),
-            "cancel": Reply(text="Left as it is."),
+            "cancel": Reply(text=intent.text or "Left as it is."),
             "complaint": Reply(text=intent.text, ok=False),
         }
         if intent.name in said:
@@ -206,6 +219,8 @@ class ChatSteps(Deeds):
             if item is not None and item.kind == "incident" and memory.report and intent.aspect == "relation":
                 name = memory.report
             reply, report = work.explain(self._parts.workspace, name, intent)
+            asked = plain(intent.text)
+            reply = reply.model_copy(update={"next": [one for one in reply.next if plain(one) != asked]})
             return reply, Item(kind="report", id=report), memory.model_copy(update={"report": report})
 
         return self._answered(memory, why)

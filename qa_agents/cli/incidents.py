@@ -84,13 +84,10 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Find past incidents like a text."""
-    from qa_agents.incidents.schema import Report
-
-    summary, _, description = text.partition("\n")
     with open_workspace(context) as workspace:
         with progress() as show:
             workspace.memory.catch_up(show)
-        retrieval = workspace.memory.search(Report(id="(query)", summary=summary, description=description), k=k)
+        retrieval = workspace.memory.ask(text, k=k)
         found = workspace.memory.neighbours(retrieval)
     if as_json:
         print_json(retrieval.model_dump(mode="json"))
@@ -99,7 +96,7 @@ def search(
     from rich.table import Table
 
     table = Table("score", "incident", "summary", "component", "state", "shared words")
-    for candidate, incident in found[:k]:
+    for candidate, incident in found:
         table.add_row(
             f"{candidate.score:.2f}",
             escape(printable(incident.id)),

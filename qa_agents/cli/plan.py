@@ -71,12 +71,15 @@ def plan(
         raise UsageError("Standard input can be read once only.")
     sources = [_read(one) for one in specs or ()]
     with open_workspace(context) as workspace:
-        stories, unread = planning.epic_sources(workspace, epic, restricted=restricted) if epic else ([], {})
+        stories, unread, levels = (
+            planning.epic_sources(workspace, epic, restricted=restricted) if epic else ([], {}, {})
+        )
         sources = [*stories, *sources]
         drafted = planning.draft(
             workspace,
             sources,
             unread=unread,
+            levels=levels,
             name=planning.plan_name(name, [one for one, _ in sources]),
             title=title,
             previous=_read(str(previous))[1] if previous else None,

@@ -24,6 +24,9 @@ SMALL_BACKLOG = 16
 """So many missing vectors are computed by the search that meets them; more are left to `catch_up`."""
 SHARED_FOR = 10
 """Words in common are named for so many of the best candidates."""
+QUESTION_ID = "(question)"
+LOOKED_AT = 30
+"""So many candidates at least are looked at for a question, whose order is another."""
 VECTORS_AT_ONCE = 1_000
 """Vectors fetched in one question to the index, so that no engine's limit of parameters is met."""
 RECENT = 256
@@ -77,6 +80,20 @@ class Memory:
         found = self.gather(report, as_of=as_of)
         fused = fuse(found.ratio, found.cosine, found.log_gap)
         return self.answer(found, fused, k)
+
+    def ask(self, text: str, *, k: int = 20) -> Retrieval:
+        """The k incidents that are most like what a person typed, as known now, best first.
+
+        Several lines are a report, in `search`'s order. One line is a question: it goes by words and meaning alone, for age and
+        state tell which report a new one repeats, and not what a question is about.
+        """
+        summary, _, description = text.strip().partition("\n")
+        report = Report(id=QUESTION_ID, summary=summary, description=description)
+        retrieval = self.search(report, k=max(k, LOOKED_AT), as_of=datetime.now(UTC))
+        found = retrieval.candidates
+        if not description.strip():
+            found = sorted(found, key=lambda one: -((one.lexical or 0.0) + (one.dense or 0.0)))
+        return retrieval.model_copy(update={"candidates": found[:k], "k": k})
 
     def gather(self, report: Report, *, as_of: datetime | None = None) -> Gathered:
         """The candidates for a report, with what was compared; `answer` or `pool` goes on from here."""

@@ -18,7 +18,7 @@ from qa_agents.llm.gateway import Cancelled, Stream
 from qa_agents.llm.kept import Kept, KeptAnswers
 from qa_agents.llm.line import Account, Line
 from qa_agents.llm.schema import Answer, Call, Message, Mode, RenderedPrompt, Role
-from qa_agents.llm.streaming import Told
+from qa_agents.llm.streaming import LOOK_SECONDS, Told
 from qa_agents.llm.structured import messages_for, parsed, repair, wire_schema
 from qa_agents.llm.tracing import Tracer
 from qa_agents.llm.transport import refuse_in_tests
@@ -27,8 +27,6 @@ from qa_agents.settings import ModelSettings
 from qa_agents.storage.engine import Database
 
 T = TypeVar("T", bound=BaseModel)
-LOOK_SECONDS = 0.05
-"""How often it is looked whether a caller gave up."""
 
 
 class Models:

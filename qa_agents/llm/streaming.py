@@ -1,8 +1,10 @@
 """Text as a model writes it, with the reason where it ends early."""
 
+import contextvars
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from threading import Event
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 
 from qa_agents.llm.endpoint import FILTERED, Reply
 from qa_agents.llm.faults import Fault
@@ -10,6 +12,10 @@ from qa_agents.llm.gateway import Cancelled
 from qa_agents.llm.line import Account, Line
 from qa_agents.llm.schema import Call, Reason, RenderedPrompt, Role, Usage
 from qa_agents.llm.tracing import Tracer
+from qa_agents.llm.transport import Limits
+
+LOOK_SECONDS = 0.05
+"""How often it is looked whether a caller gave up."""
 
 
 class Told:
@@ -46,6 +52,7 @@ class Told:
             except Fault as fault:
                 self.reason, self.detail = fault.reason, fault.detail
             except GeneratorExit:
+                self._closed.set()
                 self.reason, self.detail = "cancelled", "It was not waited for."
                 raise
             finally:
@@ -77,18 +84,45 @@ class Told:
             replies = line.endpoint.stream(
                 prompt.messages, model=account.model, max_tokens=tokens, limits=account.limits
             )
-            for reply in replies:
+            for reply in _unless_cancelled(replies, account.limits):
                 finish, account.served = reply.finish or finish, reply.model or account.served
                 charge.written += len(reply.text)
                 last = reply if reply.input_tokens is not None else last
                 if reply.text:
                     yield reply.text
-                if account.limits.is_cancelled:
-                    raise Fault("cancelled", "It was not waited for.")
                 if account.limits.left <= 0:
                     raise Fault("timeout", "It did not answer in time.")
             charge.taken = line.taken(account, last or _unsaid(account), charge)
             _complete(finish, charge.written)
+
+
+def _unless_cancelled(replies: Iterator[Reply], limits: Limits) -> Iterator[Reply]:
+    """The replies. Raises Fault as soon as the caller gives up, also where the endpoint is silent; what is asked then ends by
+    its own limits."""
+    came: SimpleQueue[Reply | BaseException | None] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            for reply in replies:
+                came.put(reply)
+                if limits.is_cancelled:
+                    break
+            came.put(None)
+        except BaseException as error:
+            came.put(error)
+
+    Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
+    while not limits.is_cancelled:
+        try:
+            reply = came.get(timeout=LOOK_SECONDS)
+        except Empty:
+            continue
+        if reply is None:
+            return
+        if isinstance(reply, BaseException):
+            raise reply
+        yield reply
+    raise Fault("cancelled", "It was not waited for.")
 
 
 def _complete(finish: str, written: int) -> None:

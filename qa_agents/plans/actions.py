@@ -3,7 +3,7 @@
 import re
 
 from qa_agents.plans.schema import Requirement
-from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, place_of, sentence
+from qa_agents.plans.wording import bare_condition, cut, flat, lower_first, place_of, sentence, without_aside
 
 _VERBS = """
     click press tap hover select choose enter type submit open close load reload create add delete remove edit change update save
@@ -40,6 +40,9 @@ PERSON = re.compile(
     r"|guests?|operators?|managers?"
     r"|agents?|students?|teachers?|drivers?|owners?|editors?|reviewers?|receptionists?|therapists?|nurses?"
     r"|doctors?|buyers?|sellers?"
+    r"|residents?|tenants?|applicants?|clerks?|citizens?|pupils?|subscribers?|authors?|viewers?|merchants?|vendors?|couriers?"
+    r"|auditors?|analysts?|inspectors?|players?|travell?ers?|passengers?|riders?|hosts?|candidates?|librarians?|borrowers?"
+    r"|cashiers?|officers?|technicians?|physicians?|pharmacists?|accountants?|dispatchers?|contractors?|donors?|volunteers?"
     r"|employees?|parents?|moderators?|supervisors?|front desk|team|support|sales|anybody|everybody|nobody|anyone)$",
     re.I,
 )
@@ -198,13 +201,20 @@ def person_of(requirement: Requirement) -> str | None:
     return None if is_told else actor
 
 
+def _one_of(people: str) -> str:
+    """One of them: `Members` gives `member`; a role with a name of its own stays as it is."""
+    return (
+        lower_first(people[:-1]) if people.endswith("s") and not people.endswith("ss") and " " not in people else people
+    )
+
+
 def where(requirement: Requirement) -> list[str]:
     """Where the tester is and who they are; the requirement's own precondition."""
     found = []
     if requirement.precondition and (bare := bare_condition(requirement.precondition)):
         found.append(sentence(bare))
     if person := person_of(requirement):
-        found.append(f"Signed in as {person}.")
+        found.append(f"Signed in as {_one_of(person)}.")
     return found
 
 
@@ -220,9 +230,24 @@ _NON = re.compile(
 )
 
 
+_THERE_MUST = re.compile(
+    r"there (?:must|shall|has to) be (?P<what>(?:an?|at least one|exactly one) [^,;:]{3,120}? (?:after|before|between|in|at"
+    r"|around|on each side of) [^,;:]{3,80})$",
+    re.I,
+)
+
+
+def needs_presence(text: str) -> bool:
+    """Whether the text says that there must be something at some place of an input."""
+    return _THERE_MUST.match(text) is not None
+
+
 def broken(rule: str) -> str:
     """The order to give an input that does not hold to a rule about its form, worded from the rule itself."""
-    found = _CLAIM_OF_FORM.match(re.split(r", but |(?<!`); ", flat(rule), maxsplit=1)[0].rstrip(" ."))
+    rule = without_aside(flat(rule))
+    if there := _THERE_MUST.match(rule):
+        return f"Give an input without {there['what'].rstrip(' .')}"
+    found = _CLAIM_OF_FORM.match(re.split(r", but |(?<!`); ", rule, maxsplit=1)[0].rstrip(" ."))
     if found and (other := _NON.match(found["p"])):
         subject = lower_first(found["s"])
         return (

@@ -48,11 +48,21 @@ def words_for(requirement: Requirement, group: Sequence[CoverageItem], expected:
     elif item.rule in _SITUATIONS:
         write = told_of.situation
     title, preconditions, steps, rule = write(requirement, group, expected)
+    if _OUTSIDE.search(steps[0].action):
+        preconditions = [one for one in preconditions if not one.startswith("Signed in")]
     place = place_of(requirement)
     if place and not requirement.data.get("method") and not title.lower().startswith(place.lower()):
         title = f"{place}: {title}"
     steps = with_look_again(steps)
     return Words(cut(title), sentence(f"Show that {_purpose(requirement, item, expected)}"), preconditions, steps, rule)
+
+
+_OUTSIDE = re.compile(
+    r"\bwithout (?:an? |any )?(?:account|login|credentials?|signing in|logging in)\b"
+    r"|\b(?:did not|does not|not|never) (?:sign(?:ed)?|log(?:ged)?) in\b",
+    re.I,
+)
+"""Who does this is signed in as nobody."""
 
 
 def with_look_again(steps: list[Step]) -> list[Step]:

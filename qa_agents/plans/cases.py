@@ -74,11 +74,13 @@ def draft(
         own = by_requirement[requirement.id]
         vague = [item for item in own if item.id in (unclear or {})]
         told = _as_answered(requirement, vague, asked[requirement.id])
+        decided, undecided = _with_outcome([item for item in own if item not in vague], asked[requirement.id])
+        kept, said = keep(requirement, risk, groups_of(requirement, decided), budget or Budget())
+        if vague and not told and requirement.fields:
+            kept, vague = _shown_by_limit(kept, vague)
         if vague and not told:
             why = (unclear or {})[vague[0].id]
             left_out.append(f"{_named(requirement)}: no case, for {why}: “{cut(requirement.quote, 90)}”.")
-        decided, undecided = _with_outcome([item for item in own if item not in vague], asked[requirement.id])
-        kept, said = keep(requirement, risk, groups_of(requirement, decided), budget or Budget())
         label = (labels or {}).get(requirement.source_id)
         mine = [_case(requirement, group, risk, asked[requirement.id], label) for group in kept]
         for case in [*folded(mine), *told]:
@@ -110,6 +112,14 @@ def unclear_items(requirements: Sequence[Requirement], items: Sequence[CoverageI
                     if reason := why_not(by_id[name], item, words.steps):
                         found[item.id] = reason
     return found
+
+
+def _shown_by_limit(groups: list[Group], statement: list[CoverageItem]) -> tuple[list[Group], list[CoverageItem]]:
+    """A statement that is no more than a limit is shown by the value on it: the groups with it there, and what is left over."""
+    place = next((at for at, group in enumerate(groups) if any(one.polarity == "boundary" for one in group)), None)
+    if place is None:
+        return groups, statement
+    return [*groups[:place], (*groups[place], *statement), *groups[place + 1 :]], []
 
 
 def _as_answered(

@@ -24,7 +24,8 @@ _POINTS_BACK = re.compile(
 )
 _READER = re.compile(
     r"(?:please|feel free|try to|make sure|be sure|remember|keep in mind|note that|let (?:them|us|him|her|me)"
-    r"|don't (?:worry|forget)|all you (?:need|have)|you(?:'ll|'re)?\b|we|our|one way)\b",
+    r"|don't (?:worry|forget)|all you (?:need|have)|you(?:'ll|'re)?\b|we|our|one way"
+    r"|the (?:first|next|second|last) step is)\b",
     re.I,
 )
 _SAID_BY = re.compile(

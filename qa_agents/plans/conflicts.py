@@ -52,7 +52,7 @@ def find_conflicts(requirements: Sequence[Requirement]) -> list[Conflict]:
     """Every pair that cannot hold together, once, in the order of the text."""
     active = [one for one in requirements if one.kind not in NOT_TESTED and one.status != "removed"]
     order = {one.id: number for number, one in enumerate(active)}
-    found: dict[tuple[str, str], Conflict] = {}
+    found: dict[tuple[object, object], Conflict] = {}
     for conflict in [
         *_limits(active),
         *_permissions(active),
@@ -61,8 +61,13 @@ def find_conflicts(requirements: Sequence[Requirement]) -> list[Conflict]:
         *_opposites(active),
     ]:
         first, second = sorted((conflict.first, conflict.second), key=lambda one: order[one.id])
-        found.setdefault((first.id, second.id), Conflict(first, second, conflict.what))
+        # Two statements of one sentence that contradict a third ask one thing.
+        found.setdefault((_sentence(first), _sentence(second)), Conflict(first, second, conflict.what))
     return sorted(found.values(), key=lambda one: (order[one.first.id], order[one.second.id]))
+
+
+def _sentence(one: Requirement) -> tuple[object, ...]:
+    return (one.source_id, one.line, *one.block_ids) if one.kind != "interface" else (one.id,)
 
 
 def _pairs(groups: Iterable[list[Requirement]]) -> Iterator[tuple[Requirement, Requirement]]:

@@ -12,14 +12,14 @@ NOTATION = re.compile(
     r"\b(?:whitespace|newlines?|indentation|characters?|letters?|digits?|quot(?:es|ed|ation)|brackets?|braces|commas?"
     r"|backslash|underscores?|dots?|asterisk|hyphens?|delimiters?|escap(?:e|ed|es|ing)|strings?|integers?|floats?|booleans?"
     r"|numbers?|zeros?|arrays?|tables?|keys?|sub-tables|values|tags?|templates?|partials?|comments?|headers?|syntax"
-    r"|tokens?|front matter|sequences?|encoding|utf-8|unicode|documents?|lines?)\b",
+    r"|decimal points?|exponents?|tokens?|front matter|sequences?|encoding|utf-8|unicode|documents?|lines?)\b",
     re.I,
 )
 """Words that speak of a text with a form: an input can be written that has what they name."""
 PURPOSE = re.compile(r"to (?P<why>[^,]{3,100}?),? (?=you\b)", re.I)
 _PRONOUN = re.compile(
     r"(?:it|this|that|these|those|they|there|both|all of|one|you|we|each|doing so|all you need to)$|"
-    r"(?:whether|between|depending|however|by|with|in|on|for|from|set|the place|since|if|when|while"
+    r"(?:whether|between|depending|however|by|with|in|on|for|from|set(?! (?-i:[A-Z]))|the place|since|if|when|while"
     r"|as|there|you|we|all you) ",
     re.I,
 )
@@ -70,12 +70,19 @@ _DONE_TO = re.compile(
     rf"(?: \w+ly| not| only| always| never)? (?:(?P<out>{_GOES_OUT}|out)|(?P<stay>{_STAYS})|(?P<made>{_MADE}))\b",
     re.I,
 )
+_SENDS = re.compile(
+    r"(?:the |an? )?(?:\w+ )?(?:system|product|application|app|service|server|platform|backend|software|site)"
+    r" (?:must|shall|should|will)(?: also| then)? (?:sends?|deliver|e?mail|push|forward|issue|dispatch) (?P<what>[^;:]{3,140})$",
+    re.I,
+)
+_HOW = re.compile(r" (?:to|by|via|within|at|in|on|after|before|when|every|each|as|no later than)\b.*", re.I)
 FORM_RULE = "what-conforms-is-accepted"
 """What the text describes as the form of an input is accepted."""
 ABLE_RULE = "what-is-allowed-can-be-done"
 NEED_RULE = "what-is-needed-suffices"
 
 
+_POINTING = re.compile(r"\b(?:this|that|so|it|these|those)$", re.I)
 _YOU_NEED = re.compile(r"you (?:first |then )?(?:must|(?:will )?need to|have to) (?:first )?(?P<deed>.+)$", re.I)
 
 
@@ -133,7 +140,7 @@ def _need(claim: str) -> Stated | None:
     """`To use a collection, you need to define it`: done so, it can be used."""
     why = PURPOSE.match(claim)
     you = _YOU_NEED.match(claim[why.end() :]) if why else None
-    if not why or not you:
+    if not why or not you or _POINTING.search(why["why"]):
         return None
     deed = re.split(r"\. (?=[A-Z])", you["deed"], maxsplit=1)[0].rstrip(" .")
     order = f"{deed[0].upper()}{deed[1:]}; then {why['why']}"
@@ -156,6 +163,9 @@ def _watched(claim: str, outcome: str) -> Stated | None:
         what = subject_words(worked["s"])
         order = f"Work {what} out by hand for two sets of values, and read what the product gives for each"
         return Stated(_cut(Step(action=order, expected=said)))
+    if sends := _SENDS.match(claim):
+        what = _HOW.sub("", sends["what"].rstrip(" ."))
+        return Stated(_cut(Step(action=f"Have {what} go out, and look at what arrives, when and where", expected=said)))
     done = _DONE_TO.match(claim)
     if done is None or is_vague(done["s"]) or NOTATION.search(claim):
         return None
@@ -185,5 +195,5 @@ def subject_words(text: str) -> str:
 
 def is_vague(text: str) -> bool:
     """Whether the subject points at something that only other sentences name."""
-    words = text.strip().lower()
+    words = text.strip()
     return bool(_PRONOUN.match(words) or _PRONOUN.match(words.rsplit(", ", 1)[-1]) or _CLAUSE.search(words))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from qa_agents.incidents.schema import Incident
-from qa_agents.plans import cases, checks, diff, domains, duplicates, risk, strategy, trace
+from qa_agents.plans import alike, cases, checks, diff, documented, domains, duplicates, risk, strategy, trace
 from qa_agents.plans.decisions import ItemDecision, answers, settled
 from qa_agents.plans.questions import ask, ask_how, link_blocked
 from qa_agents.plans.read import Document
@@ -49,14 +49,17 @@ def draft_plan(basis: Basis, *, title: str) -> TestPlan:
     texts = {name: decision.text for name, decision in given.items()}
     unclear = cases.unclear_items(requirements, items)
     open_ = [*ask(requirements, smells, texts), *open_ends(items, requirements), *pack_questions]
-    reasons = {item.requirement_id: unclear[item.id] for item in items if item.id in unclear}
+    shown = {item.requirement_id for item in items if item.id not in unclear}
+    reasons = {item.requirement_id: unclear[item.id] for item in items if item.requirement_id not in shown}
     questions = [_answered(question, given) for question in [*open_, *ask_how(requirements, reasons, open_)]]
     risks = domains.combined(risk.assess(requirements, smells, basis.similar), pack_risks)
     lessons = risk.lessons(requirements, risks, basis.similar)
     labels = {one.source.id: one.source.name for one in basis.documents if ISSUE.fullmatch(one.source.name)}
     drafted, left_out = cases.draft(requirements, items, risks, questions, lessons, labels=labels, unclear=unclear)
     known = [case for name, body in basis.existing for case in duplicates.parse_existing(name, body)]
-    own, dropped = duplicates.drop_duplicates([*drafted, *pack_cases], known)
+    drafted, left_out = documented.linked(drafted, left_out, requirements, items)
+    apart = alike.told_apart([*drafted, *pack_cases], requirements, questions)
+    own, dropped = duplicates.drop_duplicates(apart, known)
     plan = TestPlan(
         id=f"PLAN-{digest_of([document.source.id for document in basis.documents])[:12]}",
         title=title,

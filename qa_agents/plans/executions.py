@@ -1,6 +1,7 @@
 """Which coverage items one execution can cover: the groups that become cases."""
 
 import json
+import re
 from collections.abc import Sequence
 
 from qa_agents.plans.schema import CoverageItem, Requirement, TestCase
@@ -43,7 +44,7 @@ def groups_of(requirement: Requirement, items: Sequence[CoverageItem]) -> list[G
         combined[0] = (statements[0], *combined[0])
         others = [item for item in others if item.technique != "requirement"]
     groups += _same_input(others)
-    groups = _with_row(requirement, groups)
+    groups = _with_absence(requirement, _with_row(requirement, groups))
     first = [group for group in groups if group[0].technique == "requirement"]
     return [*first, *combined, *(group for group in groups if group[0].technique != "requirement")]
 
@@ -55,6 +56,20 @@ def _with_row(requirement: Requirement, groups: list[Group]) -> list[Group]:
     if row is None or shown is None or not requirement.fields or " | " not in requirement.quote:
         return groups
     return [(*group, *row) if group is shown else group for group in groups if group is not row]
+
+
+_ONLY_PRESENCE = re.compile(
+    r"[^,;:]{2,80} (?:is|are|must be|shall be) (?:not )?(?:required|mandatory|optional|compulsory)\W*", re.I
+)
+
+
+def _with_absence(requirement: Requirement, groups: list[Group]) -> list[Group]:
+    """The groups, a statement that says no more than `is required` taken into the one that leaves its field out."""
+    plain = next((group for group in groups if len(group) == 1 and group[0].technique == "requirement"), None)
+    absent = next((group for group in groups if group[0].rule in ("missing-required", "optional-absent")), None)
+    if plain is None or absent is None or not _ONLY_PRESENCE.fullmatch(requirement.text):
+        return groups
+    return [(*group, *plain) if group is absent else group for group in groups if group is not plain]
 
 
 def folded(cases: Sequence[TestCase]) -> list[TestCase]:

@@ -30,7 +30,7 @@ FORMS: Mapping[SmellKind, Form] = {
     "contradiction": Form(
         "Which of these holds? {why} One: “{where}”. The other: “{other}”.",
         ("The first", "The second", "Both, under different conditions"),
-        "The stricter of the two holds: {why}",
+        "The stricter of the two holds.",
         3,
         3,
     ),

@@ -63,6 +63,8 @@ class Source(Part):
     """Of the text that was read."""
     unread: list[str] = Field(default_factory=list)
     """What was not read and why, one sentence each; always shown."""
+    level: str = ""
+    """The security level of the issue it is; empty where everybody may see it."""
 
 
 class Block(Part):

@@ -14,6 +14,7 @@ from qa_agents.plans.read import Document
 from qa_agents.plans.read.parsed import word_set
 from qa_agents.plans.requirements.lexicon import INSTRUCTION
 from qa_agents.plans.schema import NOT_TESTED, FieldSpec, Requirement, Smell, SmellKind
+from qa_agents.plans.techniques.roles import role_of
 
 MOST_REMARKS = 50
 """Of one kind in one document; who has that many has read enough."""
@@ -30,6 +31,22 @@ KNOWN = word_set(
     "XXX ETC EG IE VS NB PS FR NFR AC US REQ UC BR II III IV VI VII VIII IX HASH ABNF BNF NAN INF ACL RTL LTR IANA "
     "W3C DOM AJAX WYSIWYG "
 )
+STANDARD = "|".join(sorted(KNOWN, key=len, reverse=True))
+IN_COMPOUND = re.compile(
+    rf"(?:\b(?:{STANDARD})s?(?: \d[\w.:-]*)?|\d[\d.,]*)\s*(?:,\s*)?(?:(?:conformance |compliance )?"
+    r"(?:level|class|grade|type|category|part|profile|version)\s+)?\Z"
+)
+"""Behind the name or number of a standard, a known abbreviation or an amount: its level, its part, a unit or a currency."""
+TOLD_BEFORE = re.compile(
+    r"\b(?:level|class|grade|type|size|repl(?:y|ies|ied)(?: with)?|answers?|sends?|texts?|types?|enters?|press(?:es)?|says?"
+    r"|words?|keywords?|commands?|codes?|keys?|buttons?|columns?|called|named|currency|currencies)\s*\Z",
+    re.IGNORECASE,
+)
+"""What follows is a grade, or what somebody types or reads letter by letter; it stands for itself."""
+TOLD_AFTER = re.compile(
+    r"\s*(?:\d|(?:method|command|keyword|key|button|request|statement|state|column)s?\b)", re.IGNORECASE
+)
+PLACEHOLDER = re.compile(r"([A-Z])\1{2,}|[XYZ]{2,}|[DMYHS]{2,}")
 ERROR = re.compile(
     r"\b(?:errors?|reject\w*|invalid|refus\w*|fail\w*|messages?|not accepted|den(?:y|ied|ies)|"
     r"declin\w*|warn\w*|4\d\d|disabled|blocked|prevented?|not (?:allowed|permitted|saved|created))\b",
@@ -38,7 +55,7 @@ ERROR = re.compile(
 ENTERED = re.compile(
     r"\b(?:users?|customers?|guests?|members?|visitors?|they|you|admins?|"
     r"who(?:ever)?)\b[^.;]{0,60}?\b(?:enter|type|upload|fill in|provide|submit|attach|write|"
-    r"add)s?\b[^.;]{0,40}?\b(?P<what>(?:an? |the |their |its |any |one or more )?[a-z][a-z -]{2,40})",
+    r"add)s?\s+(?P<what>(?:(?!(?:as|like|to|in|of|for|from|with|on|into|about|within)\b)[a-z-]+ ?){1,5})",
     re.IGNORECASE,
 )
 TYPED = re.compile(
@@ -248,6 +265,11 @@ def _has_limit(field: FieldSpec) -> bool:
     ) or bool(field.enum)
 
 
+def _is_given(field: FieldSpec, one: Requirement) -> bool:
+    """Whether somebody gives the value and can break its limits, as nobody gives the time that an answer takes."""
+    return _has_limit(field) and field.place is None and role_of(field, one) == "input"
+
+
 def _errors(requirements: Sequence[Requirement]) -> Iterator[Smell]:
     """Limits in a section that nowhere says what happens to a value beyond them; once a section, at its first limit."""
     sections: dict[tuple[str, ...], list[Requirement]] = defaultdict(list)
@@ -261,13 +283,13 @@ def _errors(requirements: Sequence[Requirement]) -> Iterator[Smell]:
                 one
                 for one in group
                 if one.kind in ("data", "functional", "interface")
-                and any(_has_limit(field) and field.place is None for field in one.fields)
+                and any(_is_given(field, one) for field in one.fields)
                 and one.modality in ("must", "should", "may")
             ),
             None,
         )
         if first is not None and not told:
-            field = next(field for field in first.fields if _has_limit(field))
+            field = next(field for field in first.fields if _is_given(field, first))
             yield _smell(
                 first,
                 "missing_error",
@@ -282,7 +304,8 @@ def _terms(requirements: Sequence[Requirement], documents: Iterable[Document]) -
     lower = set(re.findall(r"\b[a-z]{2,5}\b", whole))
     asked: set[str] = set()
     for one in requirements:
-        for match in ACRONYM.finditer(_prose(one)) if " | " not in one.quote else ():
+        text = _prose(one)
+        for match in ACRONYM.finditer(text) if " | " not in one.quote else ():
             name = match.group(1)
             if (
                 len(asked) >= MOST_REMARKS
@@ -290,6 +313,7 @@ def _terms(requirements: Sequence[Requirement], documents: Iterable[Document]) -
                 or name in asked
                 or name.lower() in lower
                 or (one.explicit_id or "").startswith(name)
+                or _stands_for_itself(text, match)
             ):
                 continue
             asked.add(name)
@@ -297,6 +321,17 @@ def _terms(requirements: Sequence[Requirement], documents: Iterable[Document]) -
                 rf"\({name}s?\)|\b{name}s?\s*(?:\(|:|–|—|=|means|stands for|is an?\b|refers to)|-{name}-", whole
             ):
                 yield _smell(one, "undefined_term", f"No document says what {name} stands for.", *match.span(1))
+
+
+def _stands_for_itself(text: str, match: re.Match[str]) -> bool:
+    """Whether the capitals are part of a known name, a grade, a unit, a placeholder, or something typed as it stands."""
+    before, after = text[: match.start(1)], text[match.end() :]
+    return bool(
+        PLACEHOLDER.fullmatch(match[1])
+        or IN_COMPOUND.search(before)
+        or TOLD_BEFORE.search(before)
+        or TOLD_AFTER.match(after)
+    )
 
 
 def _instructions(requirements: Sequence[Requirement], documents: Sequence[Document]) -> Iterator[Smell]:

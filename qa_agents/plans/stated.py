@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from qa_agents.plans.actions import as_order
+from qa_agents.plans.claims import CLAIM, done_of
 from qa_agents.plans.deeds import (
     ABLE_RULE,
     ACTION_CHARS,
@@ -17,8 +18,9 @@ from qa_agents.plans.deeds import (
     subject_words,
 )
 from qa_agents.plans.duties import duty_of
+from qa_agents.plans.effects import effect_of
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
-from qa_agents.plans.wording import cut, flat, lower_first, place_of, sentence
+from qa_agents.plans.wording import cut, flat, lower_first, place_of, sentence, without_aside
 
 EXAMPLE_CHARS = 600
 _OPENERS = re.compile(
@@ -31,6 +33,7 @@ _OPENERS = re.compile(
 _ASIDE = re.compile(
     r"(?:to|for|in|like|unlike|since|because|as|similar to|with|by|starting)\b[^,]{1,110}, (?=(?!and|or)\w)", re.I
 )
+_CHOOSE = re.compile(r"(?<=can |may )(?:also )?(?:choose|opt|decide) to (?=[a-z])", re.I)
 _YOU = re.compile(
     r"(?:you|users?|authors?|one|we) (?:first |also |then )?(?:can|may|should|must|cannot|(?:will )?need to|have to)"
     r"(?: (?:also|then|now|not|optionally|simply|even|either|first|just|only))* "
@@ -38,12 +41,6 @@ _YOU = re.compile(
     re.I,
 )
 _BY_DOING = re.compile(r"(?P<what>[^,;:]{4,90}?) (?:simply |just )?by (?P<how>[a-z-]+ing [^;:]{3,160})$", re.I)
-_CLAIM = re.compile(
-    r"(?P<s>[^.;:]{2,110}?)(?<! that)(?<! which)(?<! who) (?P<m>must|shall|should|will|can|may|cannot|can't|won't"
-    r"|is|are|has|have|does|do)"
-    r"(?P<adv>(?: (?:not|never|only|always|also|then|still))*) (?P<p>.+)$",
-    re.I,
-)
 _VERDICT = re.compile(
     r"(?:be )?(?:required|allowed|permitted|valid|invalid|possible|supported|forbidden|prohibited|accepted|rejected"
     r"|refused)\b(?P<rest>.*)$",
@@ -109,7 +106,9 @@ def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> S
     The action holds nothing but the statement's own words, turned; the data are an example of the text where it has one.
     """
     claim = _bare(requirement, outcome)
-    if done := deed_of(claim, outcome) or duty_of(requirement, claim, outcome):
+    if done := (
+        deed_of(claim, outcome) or duty_of(requirement, claim, outcome) or effect_of(requirement, claim, outcome)
+    ):
         return done
     refused = item.polarity == "negative" and requirement.modality == "must"
     order, is_input = ("", False) if _REVIEWED.match(claim) else _order(requirement, claim)
@@ -119,7 +118,7 @@ def stated_step(requirement: Requirement, item: CoverageItem, outcome: str) -> S
         return None
     data = _example(requirement, valid=item.polarity != "negative") if is_input else ""
     if is_product := _PRODUCT_DUTY.match(flat(outcome)):
-        found = _CLAIM.match(claim)
+        found = CLAIM.match(claim)
         if found and is_input and not is_vague(found["s"]):
             order, is_input, data = f"Look at {subject_words(found['s'])}", False, ""
             outcome = flat(outcome)[is_product.end() :]
@@ -141,7 +140,7 @@ def _is_of_form(requirement: Requirement, claim: str, order: str) -> bool:
     """Whether the statement describes the form of an input, and not what becomes of one."""
     if not order.startswith("Give an input "):
         return False
-    found = _CLAIM.match(claim)
+    found = CLAIM.match(claim)
     subject = re.split(r" (?:of|over|in|for|to|from|with|between)\b", found["s"], maxsplit=1)[0] if found else claim
     return bool(NOTATION.search(subject)) and (
         requirement.modality != "none"
@@ -156,7 +155,8 @@ def _bare(requirement: Requirement, outcome: str) -> str:
     for title in reversed(requirement.heading_path):
         if text.lower().startswith(f"{title.lower()}: "):
             text = text[len(title) + 2 :]
-    return _OPENERS.sub("", text, count=1) if _OPENERS.match(text) else text
+    text = _CHOOSE.sub("", text)
+    return without_aside(_OPENERS.sub("", text, count=1) if _OPENERS.match(text) else text)
 
 
 def _order(requirement: Requirement, claim: str) -> tuple[str, bool]:
@@ -183,7 +183,7 @@ def _order(requirement: Requirement, claim: str) -> tuple[str, bool]:
         return f"Give an input that contains {stands['sign']} and read the value back", True
     if means := _MEANS.match(rest):
         return f"Give an input that has {subject_words(means['s'])}: {means['p']}", True
-    found = _CLAIM.match(rest)
+    found = CLAIM.match(rest)
     form = _FORM.match(rest)
     if form and (not found or len(form["s"]) < len(found["s"])) and NOTATION.search(rest):
         return (
@@ -192,10 +192,10 @@ def _order(requirement: Requirement, claim: str) -> tuple[str, bool]:
             else ("", False)
         )
     if found and _PLURAL_PRONOUN.fullmatch(found["s"]) and requirement.kind == "data" and place_of(requirement):
-        return f"Give an input for “{place_of(requirement)}” in which {_done(found)}", True
+        return f"Give an input for “{place_of(requirement)}” in which {done_of(found)}", True
     if found is None or is_vague(found["s"]) or found["s"].count("(") != found["s"].count(")"):
         return _used(rest), False
-    subject, done = subject_words(found["s"]), _done(found)
+    subject, done = subject_words(found["s"]), done_of(found)
     if deed := _base(found["s"]):
         return as_order(found["s"]), deed in ("use", "define") and bool(NOTATION.search(rest))
     verdict = _VERDICT.match(found["p"])
@@ -259,34 +259,6 @@ def _comparison(claim: str) -> str:
             else f"Write the input in each of the forms named ({subject_words(subject)}) and compare the results"
         )
     return ""
-
-
-def _done(found: re.Match[str]) -> str:
-    """The statement as something that is so: `arrays can span lines` gives `arrays span lines`, a negation is taken out."""
-    subject, modal, rest = subject_words(found["s"]), found["m"].lower(), found["p"]
-    many = _is_plural(found["s"])
-    only = "only " if "only" in found["adv"].lower().split() else ""
-    if modal in ("is", "are", "has", "have"):
-        return f"{subject} {modal} {only}{rest}"
-    verb, _, tail = rest.partition(" ")
-    if verb.lower() == "be":
-        return f"{subject} {'are' if many else 'is'} {only}{tail}"
-    return f"{subject} {only}{verb if many else _third(verb)} {tail}".strip()
-
-
-def _is_plural(subject: str) -> bool:
-    head = re.split(r" (?:of|in|on|for|with|having|that|which|from|preceding|to) ", subject, maxsplit=1, flags=re.I)[0]
-    last = head.split()[-1].lower()
-    return bool(re.search(r"\band\b", head)) or (last.endswith("s") and not last.endswith(("ss", "is", "us")))
-
-
-def _third(verb: str) -> str:
-    irregular = {"have": "has", "do": "does", "go": "goes"}
-    if verb.lower() in irregular:
-        return irregular[verb.lower()]
-    if verb.endswith(("s", "x", "sh", "ch")):
-        return f"{verb}es"
-    return f"{verb[:-1]}ies" if verb.endswith("y") and verb[-2:-1] not in "aeiou" else f"{verb}s"
 
 
 def _base(subject: str) -> str:

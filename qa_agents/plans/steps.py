@@ -23,7 +23,7 @@ ASKED_AT_ONCE = 5
 _DOCUMENTS: TypeAdapter[list[Document]] = TypeAdapter(list[Document])
 _REQUIREMENTS: TypeAdapter[list[Requirement]] = TypeAdapter(list[Requirement])
 
-Similar = Callable[[str], Sequence[tuple[float, Incident]]]
+Similar = Callable[[str, Sequence[str]], Sequence[tuple[float, Incident]]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PlanParts:
     answer: Callable[[str, Mapping[str, str], str], None]
     """(plan name, question id to answer, by): keep answers, once."""
     similar: Similar
-    """Past incidents like a text, with how alike they are, the nearest first."""
+    """(text, security levels of the plan's sources): past incidents like it, with how alike they are, the nearest first."""
 
 
 class PlanSteps:
@@ -56,8 +56,8 @@ class PlanSteps:
         """Turn the files into text and blocks, in a process of its own where a file may be hostile."""
         sources = state["options"]["sources"]
         named = [(str(one["name"]), self._parts.document(str(one["sha256"]))) for one in sources]
-        unread = {str(one["name"]): list(one.get("unread", ())) for one in sources}
-        documents = [_with_unread(one, unread.get(one.source.name, [])) for one in read_sources(named)]
+        told = {str(one["name"]): one for one in sources}
+        documents = [_as_fetched(one, told.get(one.source.name, {})) for one in read_sources(named)]
         return {"read_sha256": self._parts.keep(_DOCUMENTS.dump_json(documents))}
 
     def find(self, state: PlanState) -> PlanState:
@@ -70,10 +70,12 @@ class PlanSteps:
         options = state["options"]
         previous = options.get("previous_sha256")
         existing = options.get("existing", [])
+        documents = self._documents(state)
+        levels = sorted({one.source.level for one in documents if one.source.level})
         basis = Basis(
-            documents=self._documents(state),
+            documents=documents,
             requirements=_REQUIREMENTS.validate_json(self._parts.document(state["requirements_sha256"])),
-            similar=self._parts.similar,
+            similar=lambda text: self._parts.similar(text, levels),
             decisions=list(self._parts.decided(state["subject_id"])),
             previous=TestPlan.model_validate_json(self._parts.document(previous)) if previous else None,
             existing=[(str(one["name"]), self._parts.document(str(one["sha256"]))) for one in existing],
@@ -127,11 +129,11 @@ class PlanSteps:
         return TestPlan.model_validate_json(self._parts.document(state["plan_sha256"]))
 
 
-def _with_unread(document: Document, sentences: Sequence[str]) -> Document:
-    """The document, which says what whoever fetched it had to leave out."""
+def _as_fetched(document: Document, told: Mapping[str, Any]) -> Document:
+    """The document, which says what whoever fetched it had to leave out, and who may see it."""
     source = document.source
-    added = source.model_copy(update={"unread": [*source.unread, *sentences]})
-    return document.model_copy(update={"source": added}) if sentences else document
+    unread, level = [*source.unread, *told.get("unread", ())], str(told.get("level", ""))
+    return document.model_copy(update={"source": source.model_copy(update={"unread": unread, "level": level})})
 
 
 def after_presenting(state: PlanState) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from qa_agents.plans.actions import as_order, where
+from qa_agents.plans.claims import with_number
 from qa_agents.plans.deeds import NOTATION
+from qa_agents.plans.requirements.rules import EVERYBODY_ELSE
 from qa_agents.plans.schema import CoverageItem, Requirement, Step
 from qa_agents.plans.techniques.api_request import request_for
 from qa_agents.plans.techniques.equivalence import ABSENT
@@ -95,9 +97,19 @@ def permission(requirement: Requirement, group: Sequence[CoverageItem], expected
     )
     return Told(
         title,
-        [f"Signed in as {role}."],
+        [f"Signed in as {_somebody(role, requirement)}."],
         [Step(action=f"Try to {deed}", expected=shown if item.rule != "open-cell" else sentence(expected))],
     )
+
+
+def _somebody(role: str, requirement: Requirement) -> str:
+    """The role; for everybody else, somebody who has none of the roles that are let in."""
+    named = list(
+        dict.fromkeys(one.role for one in requirement.permissions if one.allowed and one.role != EVERYBODY_ELSE)
+    )
+    if role != EVERYBODY_ELSE or not named:
+        return role
+    return f"somebody who is {'no ' + named[0] if len(named) == 1 else 'neither ' + ' nor '.join(named)}"
 
 
 def values(requirement: Requirement, group: Sequence[CoverageItem], expected: str) -> Told:
@@ -107,9 +119,12 @@ def values(requirement: Requirement, group: Sequence[CoverageItem], expected: st
     lines = [f"{name}: {'left out' if value == ABSENT else value}" for name, value in data.items()]
     names = ", ".join(data)
     trigger = as_order(requirement.trigger or "")
+    counted = with_number(requirement, data)
     in_input = _in_input(item, data) if " | " not in requirement.quote else ""
     action = (
-        f"{trigger}, with the values given"
+        counted
+        if counted
+        else f"{trigger}, with the values given"
         if trigger
         else in_input
         if in_input
@@ -124,14 +139,16 @@ def values(requirement: Requirement, group: Sequence[CoverageItem], expected: st
         )
         if not trigger and len(data) == 1 and _TIME.fullmatch(next(iter(data.values()))):
             action = f"Let {next(iter(data.values()))} pass ({item.what}), and look at {next(iter(data))}"
-    if item.polarity != "negative" and not item.rule.startswith(("output-", "threshold-")):
+    if counted:
+        lines, expected = [], _OF_VALUE.sub("This", expected).replace("the values given are", "this is")
+    elif item.polarity != "negative" and not item.rule.startswith(("output-", "threshold-")):
         lines.append("all other values: valid")
     flatly = item.polarity == "negative" and re.search(r"\bis refused\b(?!.*\belse\b)", expected)
     verdict = "is refused" if flatly else lower_first(flat(expected))
     what = (
         item.what
         if len(group) == 1 or item.polarity != "positive"
-        else ", ".join(f"{n} = {v}" for n, v in data.items())
+        else ", ".join(f"{n} left out" if v == ABSENT else f"{n} = {v}" for n, v in data.items())
     )
     title = (
         f"{what} {verdict}"
@@ -153,6 +170,7 @@ def _in_input(item: CoverageItem, data: Mapping[str, str]) -> str:
     return f"Give an input in which {names[0]} {'are' if names[0].endswith('s') else 'is'} as given"
 
 
+_OF_VALUE = re.compile(r"^[^=]{1,80} = [^=]{1,40}?(?= is (?:refused|accepted))")
 _TIME = re.compile(r"\d+(?:[.,]\d+)? ?(?:ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?|weeks?|months?|years?)", re.I)
 _OF_INPUT = frozenset({"listed-value", "unlisted-value", "matches-pattern", "breaks-pattern"})
 

@@ -209,3 +209,13 @@ def refuses(requirement: Requirement) -> bool:
 def place_of(requirement: Requirement) -> str:
     """Where in the product: the innermost heading, empty when the text has none."""
     return cut(requirement.heading_path[-1], 60) if requirement.heading_path else ""
+
+
+_IF_THERE = re.compile(
+    r", (?:if|where|when) (?:it is |they are )?(?:used|present|given|any|specified|set|provided|there),"
+)
+
+
+def without_aside(text: str) -> str:
+    """The text without `, if used,`: a case that brings the thing about needs no such condition."""
+    return _IF_THERE.sub("", text)

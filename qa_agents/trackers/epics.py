@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from qa_agents.errors import InvalidInputError, NotFoundError
@@ -24,6 +24,8 @@ class Story:
     text: str
     unread: list[str] = field(default_factory=list)
     """What of the issue was not read and why, one sentence each."""
+    level: str = ""
+    """Its security level; empty where everybody may see it."""
 
 
 class EpicSource(Protocol):
@@ -88,7 +90,7 @@ def settled(issues: Sequence[tuple[Story, str]], *, restricted: bool, notes: Ite
 
     `issues` are pairs of a story and its security level, empty where everybody may see it.
     """
-    (epic, level), *rest = issues
+    (epic, level), *rest = [(replace(story, level=level), level) for story, level in issues]
     if level and not restricted:
         raise InvalidInputError(
             f"{epic.key} is restricted to “{level}”.",
@@ -105,7 +107,7 @@ def settled(issues: Sequence[tuple[Story, str]], *, restricted: bool, notes: Ite
         len(kept) > MOST_STORIES
     )
     told += ["No story belongs to this epic; only its own text was read."] * (not rest)
-    return [Story(epic.key, epic.text, [*epic.unread, *told]), *kept[:MOST_STORIES]]
+    return [replace(epic, unread=[*epic.unread, *told]), *kept[:MOST_STORIES]]
 
 
 def checked(key: str) -> str:

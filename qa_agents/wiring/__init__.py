@@ -261,6 +261,10 @@ class Workspace:
 
         return build_embedder(self.settings, outgoing=self._outgoing)
 
+    def shows_level(self, level: str) -> bool:
+        """Whether a model may be shown what has this security level; "" is what everybody may see."""
+        return not level or level in (self.settings.model.levels if self.settings.model else ())
+
     def may_see(self, report: "Report") -> bool:
         """Whether a model may be shown it."""
         return report.open_to(self.settings.model.levels if self.settings.model else ())

@@ -28,8 +28,10 @@ def plan_parts(workspace: "Workspace") -> PlanParts:
         with workspace.database.write() as connection:
             answer(connection, plan, answers, by, at=time.time())
 
-    def similar(text: str) -> Sequence[tuple[float, Incident]]:
-        memory, report = workspace.memory, Report(id="a requirement", summary=text[:300], description="")
+    def similar(text: str, levels: Sequence[str]) -> Sequence[tuple[float, Incident]]:
+        closed = next((one for one in levels if not workspace.shows_level(one)), "")
+        asked = {"id": "a requirement", "summary": text[:300], "description": "", "security": closed}
+        memory, report = workspace.memory, Report.model_validate(asked)
         retrieval = memory.search(report, k=SIMILAR_TO_TEXT)
         return [(candidate.score, incident) for candidate, incident in memory.neighbours(retrieval)]
 

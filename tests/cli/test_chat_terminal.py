@@ -13,6 +13,7 @@ from sqlalchemy import select
 from qa_agents.cli import run
 from qa_agents.settings import load_settings
 from qa_agents.storage.tables import leases, reports
+from qa_agents.testing.model_server import ModelServer, Turn
 from qa_agents.wiring import Workspace
 
 pytestmark = pytest.mark.slow
@@ -40,10 +41,10 @@ def start(home: Path) -> Iterator[Start]:
     """Start the chat in a terminal of its own; what is still running at the end is killed."""
     begun: list[pexpect.spawn[str]] = []
 
-    def begin(thread: str) -> "pexpect.spawn[str]":
+    def begin(thread: str, **more: str) -> "pexpect.spawn[str]":
         words = ["-c", "from qa_agents.cli import main; main()", "--home", str(home), "chat", "--thread", thread]
         env = {**os.environ, "TERM": "xterm-256color", "QA_AGENTS_EMBEDDER": "none", "QA_AGENTS_REVIEWER": "ada"}
-        env["PROMPT_TOOLKIT_NO_CPR"] = "1"
+        env |= {"PROMPT_TOOLKIT_NO_CPR": "1", **more}
         child = pexpect.spawn(
             sys.executable,
             words,
@@ -133,3 +134,39 @@ def test_a_killed_chat_goes_on_where_it_was(start: Start, home: Path) -> None:
     again = start("killed")
     say(again, "who decided it?", f"{first} here")
     say(again, "/help", "I triage bug reports")
+
+
+def test_ctrl_c_does_not_wait_for_a_model_that_is_silent(start: Start) -> None:
+    with ModelServer(lambda _: Turn(hang=True)) as server:
+        child = start("silent", **model_at(server))
+        for reads in ("asking the language model what that means", "asking the language model"):
+            child.send("name the calendar that people found slow\r")
+            child.expect(reads)
+            child.send("\x03")
+            child.expect("Stopping after this step")
+            child.expect("Stopped", timeout=10)
+            child.expect(EDITING)
+        say(child, "what waits for me?", "waits|Nothing")
+
+
+def test_what_is_pasted_is_approved_and_undone_in_the_chat_and_a_model_beside_it_is_not_needed(
+    start: Start, home: Path
+) -> None:
+    with ModelServer(lambda _: Turn(status=500)) as server:
+        child = start("undo", **model_at(server))
+        child.send("\x1b[200~Printer prints the price list upside down\rSince 4.26.1, on every page.\x1b[201~")
+        child.expect(r"\[pasted 2 lines #1\]")
+        say(child, "", "waits for a person")
+        say(child, "approve", "written: create the issue")
+        assert len(list((home / "tracker").glob("*.json"))) == 1
+        say(child, "undo it", "would be taken back: create the issue")
+        say(child, "yes", "taken back: create the issue")
+        assert not server.requests
+
+
+def model_at(server: ModelServer) -> dict[str, str]:
+    return {
+        "QA_AGENTS_MODEL__BASE_URL": server.base_url,
+        "QA_AGENTS_MODEL__FAST": "scripted",
+        "QA_AGENTS_MODEL__TRIES": "1",
+    }

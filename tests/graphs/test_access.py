@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from qa_agents import advising, planning
 from qa_agents.assistant.asking import Ask
+from qa_agents.checkpoint.policy import Reviewer
 from qa_agents.incidents.intake import ReceivedReport, read_batch
 from qa_agents.incidents.schema import Candidate, Incident, Report
 from qa_agents.llm.uses import USES
@@ -95,7 +97,8 @@ def test_about_a_restricted_report_the_model_is_not_asked_at_all(tmp_path: Path)
 
 
 def test_the_chat_words_no_answer_out_of_a_restricted_incident(tmp_path: Path) -> None:
-    seen = HIDDEN.model_copy(update={"id": "WKB-1", "summary": "Deposits hang", "security": None})
+    told = {"summary": "Deposits hang", "resolution_note": "A row lock was held.", "security": None}
+    seen = HIDDEN.model_copy(update={"id": "WKB-1", **told})
     with ModelServer() as server, Workspace(settings(tmp_path, server)) as workspace:
         ask = Ask(workspace.models, workspace.prompts, "t-1")
         pairs = [(Candidate(incident_id=one.id, score=1.0), one) for one in (HIDDEN, seen)]
@@ -123,3 +126,43 @@ def test_an_embedder_elsewhere_is_not_given_restricted_words_or_secrets(tmp_path
 class _Never:
     def is_set(self) -> bool:
         return False
+
+
+def test_a_restricted_story_that_a_plan_was_drafted_from_never_reaches_the_model(tmp_path: Path) -> None:
+    open_, hidden = "A note must have at most 200 characters.", f"The {SENTINEL} price must be between 5 and 50 EUR."
+    tracker = tmp_path / "tracker"
+    tracker.mkdir()
+    for key, fields in {
+        "WB-1": {"summary": "Bookings"},
+        "WB-2": {"summary": "Notes", "parent": "WB-1", "description": open_},
+        "WB-3": {"summary": "Prices", "parent": "WB-1", "description": hidden, "security": "Embargo"},
+    }.items():
+        (tracker / f"{key}.json").write_text(json.dumps({"key": key, "fields": fields}))
+    with ModelServer() as server, Workspace(settings(tmp_path, server, uses=dict.fromkeys(USES, True))) as workspace:
+        sources, unread, levels = planning.epic_sources(workspace, "WB-1", restricted=True)
+        planning.draft(workspace, sources, unread=unread, levels=levels, name="WB-1", ask=False)
+        case = next(one for one in planning.plan_of(workspace, "WB-1").cases if "WB-2" in one.tags)
+        planning.accept_items(workspace, "WB-1", [case.id], recognised=Reviewer(name="ada"))
+        found = advising.advise(workspace, "WB-1")
+        sent = json.dumps([dict(one.body) for one in server.requests])
+    assert "at most 200 characters" in sent
+    assert SENTINEL not in sent
+    assert any("WB-3" in line and "restricted" in line for line in found.absent)
+
+
+def test_about_a_plan_with_a_restricted_story_an_embedder_elsewhere_is_asked_nothing(tmp_path: Path) -> None:
+    told = {"home": tmp_path, "embedder": "openai", "openai_base_url": "http://127.0.0.1:9/v1"}
+    with Workspace(Settings.model_validate(told)) as workspace:
+        workspace.store.upsert([HIDDEN], origin="import")
+        sent: list[str] = []
+        embedder = workspace.embedder
+        assert embedder is not None
+
+        def embed(texts: list[str]) -> list[list[float]]:
+            sent.extend(texts)
+            return [[0.0]] * len(texts)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedder, "embed", embed)
+            workspace.plan_parts.similar(f"The {SENTINEL} price", ["Embargo"])
+    assert not any(SENTINEL in text for text in sent)

@@ -7,7 +7,7 @@ import pytest
 
 from qa_agents import planning
 from qa_agents.checkpoint.ledger import entries
-from qa_agents.errors import ConflictError, UnavailableError
+from qa_agents.errors import ConflictError, InvalidInputError, UnavailableError
 from qa_agents.operations import deciding, handling
 from qa_agents.plans import steps
 from qa_agents.settings import Settings
@@ -82,3 +82,9 @@ def test_repeating_the_step_that_keeps_answers_adds_nothing(workspace: Workspace
     for _ in range(2):
         workspace.plan_parts.answer("plan/deposits", {name: "An error message."}, "ada")
     assert len(workspace.plan_parts.decided("plan/deposits")) == 1
+
+
+def test_an_empty_specification_is_refused_and_nothing_waits(workspace: Workspace) -> None:
+    with pytest.raises(InvalidInputError, match="empty"):
+        draft(workspace, b" \n")
+    assert planning.names(workspace) == []

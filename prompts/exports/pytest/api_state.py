@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from api_support import (
     Api,
     changed,
@@ -37,6 +38,16 @@ def created_is_returned(api: Api, collection: str) -> None:
     body = fresh(operation_of("POST", collection)["full_body"])
     got = api.create(collection, body)
     assert not echoed(body, got), echoed(body, got)
+
+
+def creator_is_the_caller(api: Api, collection: str, owner: str) -> None:
+    """Who creates something is named as the one whose it is."""
+    made = api.create(collection)
+    if api.registered is None:
+        pytest.skip("whose credential API_TOKEN is, is not known")
+    named = object_in(made, owner)
+    assert named is not None, f"{owner} is not returned"
+    assert not echoed(api.registered, named), echoed(api.registered, named)
 
 
 def created_can_be_read(api: Api, collection: str, item: str) -> None:
@@ -210,6 +221,14 @@ def own_account_is_updated(api: Api, path: str, method: str, prop: str) -> None:
     again = api.send("GET", path, auth="valid").json
     assert not echoed(body, again), echoed(body, again)
     assert not echoed(_without(before, prop, "token"), again), "other properties changed"
+
+
+def object_in(value: Any, name: str) -> dict[str, Any] | None:
+    """The first object that is a property of this name, wherever it lies."""
+    if not isinstance(value, dict):
+        return None
+    own = value.get(name)
+    return own if isinstance(own, dict) else next((got for one in value.values() if (got := object_in(one, name))), None)
 
 
 def readable(path: str) -> bool:

@@ -1,18 +1,27 @@
 """PDFs: running text with headings told by their size, tables where the extra is installed; hidden text is left out and said."""
 
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import normalize
 
 from qa_agents.errors import InvalidInputError
 from qa_agents.plans.read.limits import Limits
 from qa_agents.plans.read.parsed import Parsed, Written, cells_of
 from qa_agents.plans.read.plaintext import BULLET
+from qa_agents.plurals import counted
 
 TINY_POINTS = 3.0
 TABLE_PAGES = 200
 HEADING_CHARS = 120
+MARGIN = 0.05
+"""Share of a page's height, above and below, in which smaller type is a running head or a page number."""
+SMALLER = 0.9
+_LIGATURES = str.maketrans({chr(code): normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)})
+"""`ﬁ` as one sign is how the page is set, not how the word is written."""
+_OWN_ID = re.compile(r"[A-Z]{2,5}-?\d{1,5}[.:)]")
 
 
 @dataclass
@@ -21,6 +30,7 @@ class _Line:
     size: float
     x: float
     y: float
+    in_margin: bool = False
 
 
 def read_pdf(data: bytes, limits: Limits) -> Parsed:
@@ -73,7 +83,7 @@ def read_pdf(data: bytes, limits: Limits) -> Parsed:
         unread.append(f"Hidden text: {hidden} lines smaller than {TINY_POINTS:g} points or off the page, not read.")
     written, repeated = _written(kept)
     if repeated:
-        unread.append(f"Lines that repeat on most pages (headers, footers): {repeated}, not read.")
+        unread.append(f"Headers and footers: {counted(repeated, 'line')}, not read.")
     return Parsed("application/pdf", written.text, written.blocks, unread)
 
 
@@ -90,7 +100,7 @@ def _page_lines(page: Any) -> tuple[list[_Line], int]:
         points = float(size or 0) * scale * (abs(float(matrix[3])) or 1.0)
         x = float(text_matrix[4]) * float(matrix[0]) + float(matrix[4])
         y = float(text_matrix[5]) * float(matrix[3]) + float(matrix[5])
-        for part in text.split("\n"):
+        for part in text.translate(_LIGATURES).split("\n"):
             if not part.strip():
                 if lines:
                     lines[-1].text += part
@@ -102,7 +112,8 @@ def _page_lines(page: Any) -> tuple[list[_Line], int]:
             ):
                 lines[-1].text += part
             else:
-                lines.append(_Line(part, points, x, y))
+                edge = MARGIN * (top - bottom)
+                lines.append(_Line(part, points, x, y, not bottom + edge < y < top - edge))
 
     page.extract_text(visitor_text=visit)
     return [line for line in lines if line.text.strip()], hidden
@@ -142,9 +153,16 @@ def _written(pages: list[tuple[list[_Line], list[Any]]]) -> tuple[Written, int]:
     body = sizes.most_common(1)[0][0] if sizes else 0.0
     larger = sorted({round(size, 1) for size in sizes if size > body * 1.12}, reverse=True)
     written = Written()
+    dropped = 0
     for lines, tables in pages:
-        _page(written, [line for line in lines if line.text.strip() not in repeated], tables, body, larger)
-    return written, len(repeated)
+        kept = [
+            line
+            for line in lines
+            if line.text.strip() not in repeated and not (line.in_margin and line.size < SMALLER * body)
+        ]
+        dropped += len(lines) - len(kept)
+        _page(written, kept, tables, body, larger)
+    return written, dropped
 
 
 def _page(written: Written, lines: list[_Line], tables: list[Any], body: float, larger: list[float]) -> None:
@@ -155,7 +173,9 @@ def _page(written: Written, lines: list[_Line], tables: list[Any], body: float, 
         text = "\n".join(line.text.strip() for line in paragraph)
         paragraph.clear()
         bullet = BULLET.match(text)
-        written.add("bullet" if bullet else "paragraph", text[bullet.end() :] if bullet else text)
+        # An author's own number is read with the statement that it names.
+        cut = bullet.end() if bullet and not _OWN_ID.match(text) else 0
+        written.add("bullet" if bullet else "paragraph", text[cut:])
 
     for line in lines:
         inside = next((table for table in tables if _inside(line, table[0])), None)

@@ -13,6 +13,8 @@ AND = re.compile(
 SEMICOLON = re.compile(r";\s+(?!otherwise|else|then)")
 LEAD = re.compile(r"(?:if|when(?:ever)?|while|where|once|after|before|for each)\b[^,;]{1,200},\s+", re.IGNORECASE)
 VERB = re.compile(rf"\b(?:{MODAL}|is|are|has|have|does|do|[a-z]{{3,}}s)\b", re.IGNORECASE)
+ELLIPTIC = re.compile(rf"\b{MODAL}(?: not)?\s*[.!]?\s*\Z", re.IGNORECASE)
+PREDICATE = re.compile(rf"\b{MODAL}(?: not| never| only)?(?P<predicate>\s+[^.;]{{3,200}})", re.IGNORECASE)
 MODAL_WORD = re.compile(rf"\b{MODAL}\b", re.IGNORECASE)
 
 
@@ -23,6 +25,13 @@ class Clause:
     start: int
     end: int
     prefix: str = ""
+    suffix: str = ""
+    """The verb and object of the part before, where this one leaves them out: `…; only a manager may.`"""
+
+    def said(self, sentence: str) -> str:
+        """The part as it can be read by itself."""
+        own = sentence[self.start : self.end]
+        return f"{self.prefix}{own.rstrip(' .') if self.suffix else own}{self.suffix}"
 
 
 def clauses(sentence: str) -> list[Clause]:
@@ -47,9 +56,16 @@ def clauses(sentence: str) -> list[Clause]:
     start = 0
     for cut in [*cuts, None]:
         end = cut.start() if cut else len(sentence)
-        if len(sentence[start:end].split()) < 3 or not VERB.search(sentence[start:end]):
+        part = sentence[start:end]
+        before = PREDICATE.search(sentence[parts[-1].start : parts[-1].end]) if parts else None
+        elliptic = ELLIPTIC.search(part)
+        if len(part.split()) < 3 or (elliptic and not before) or not VERB.search(part):
             return whole
-        parts.append(Clause(start, end, lead.group() if lead and start else ""))
+        parts.append(
+            Clause(
+                start, end, lead.group() if lead and start else "", before["predicate"] if elliptic and before else ""
+            )
+        )
         start = cut.end() if cut else end
     return parts
 

@@ -117,7 +117,13 @@ def _requirement(draft: Draft, name: str, line: int) -> Requirement:
     stated = draft.stated or draft.text
     shape = draft.shape or shape_of(SPACE.sub(" ", stated).strip())
     path = draft.blocks[0].heading_path
-    kind = draft.kind if draft.kind not in (None, "functional") else kind_of(draft.text, path, draft.fields)
+    kind = (
+        draft.kind
+        if draft.kind not in (None, "functional") or draft.transitions
+        else kind_of(
+            draft.text, path, draft.fields, (shape.response or "") if shape.trigger or shape.precondition else ""
+        )
+    )
     text = SPACE.sub(" ", draft.text).strip()[:TEXT_CHARS]
     structure = [
         [item.model_dump(mode="json", exclude={"quote"}) for item in part]

@@ -280,11 +280,7 @@ def _sentence(
         return
     for number, clause in enumerate(clauses(sentence)):
         start, end = block.start + span[0] + clause.start, block.start + span[0] + clause.end
-        words_here = (
-            clause.prefix + sentence[clause.start : clause.end]
-            if clause.prefix
-            else sentence[clause.start : clause.end]
-        )
+        words_here = clause.said(sentence)
         told = spoken(words_here)
         draft = Draft(walk.document, [block], start, end, in_context(words_here, context, walk.before), stated=told)
         draft.explicit_id = own_id if number == 0 else None

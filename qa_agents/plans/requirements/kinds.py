@@ -78,11 +78,12 @@ BEHAVIOUR = re.compile(
 )
 
 
-def kind_of(text: str, heading_path: list[str], fields: list[FieldSpec]) -> RequirementKind:
-    """The finest kind that the words speak for; `functional` when none does."""
+def kind_of(text: str, heading_path: list[str], fields: list[FieldSpec], outcome: str = "") -> RequirementKind:
+    """The finest kind that the words speak for; `functional` when none does. A time in the condition is no demand of speed:
+    where an `outcome` is given, that is looked through for it."""
     said = CODE.sub("` `", text)
     for kind, pattern in PATTERNS:
-        if pattern.search(said):
+        if pattern.search(outcome if outcome and kind == "performance" else said):
             return kind
     if INTERFACE.search(text):
         return "interface"

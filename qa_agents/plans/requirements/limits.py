@@ -84,6 +84,10 @@ NOT_NAMES = word_set(
 )
 
 
+_QUOTED = re.compile(r"\"[^\"\n]{0,200}\"|“[^”\n]{0,200}”")
+"""A number in words that are shown is no limit of anything."""
+
+
 def subject_of(text: str) -> str | None:
     """What a statement is about, as a field's name."""
     match = SUBJECT.match(text.strip())
@@ -135,7 +139,7 @@ def fields_of(text: str) -> list[FieldSpec]:
     if required:
         return required
     name = subject_of(text)
-    found = bounds(text)
+    found = bounds(_QUOTED.sub(lambda words: " " * len(words[0]), text))
     fields: list[FieldSpec] = []
     by_name: dict[str, FieldSpec] = {}
     for span in found:
@@ -183,13 +187,23 @@ def _spec(name: str, text: str, span: Span) -> FieldSpec:
     return FieldSpec(
         name=name,
         type=kind,
-        unit=span.unit,
+        unit=span.unit or _counted(text[span.end :]),
         minimum=span.low,
         maximum=span.high,
         minimum_inclusive=span.inclusive or span.low is None,
         maximum_inclusive=span.inclusive or span.high is None,
         quote=quote,
     )
+
+
+_COUNTED = re.compile(r"\s*(?:(?!of\b)[a-z-]+\s)??(?P<noun>[a-z]{3,}s)\b(?!\s+(?:is|are|of)\b)", FLAGS)
+_NO_NOUN = word_set("this its his has was does means unless less plus across always times others yes as is us per ")
+
+
+def _counted(after: str) -> str | None:
+    """What is counted, where its plural follows the number: 20 clients, 3 classes."""
+    match = _COUNTED.match(after)
+    return match["noun"].lower() if match and match["noun"].lower() not in _NO_NOUN else None
 
 
 def _merged(known: FieldSpec, other: FieldSpec) -> FieldSpec:

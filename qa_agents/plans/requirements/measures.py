@@ -57,6 +57,9 @@ _UNITS = {
 }
 """Unit to the ways it is written."""
 UNITS = {written: unit for unit, ways in _UNITS.items() for written in ways.split(" ")}
+REPEATED = ("times", "attempts")
+"""Units of how often something is done."""
+MEASURES = frozenset(_UNITS)
 UNIT = "|".join(sorted((re.escape(unit) for unit in UNITS), key=len, reverse=True))
 LENGTHS = ("characters", "digits")
 QUANTITY = rf"(?P<c{{n}}>{CURRENCY}\s?)?(?P<n{{n}}>{NUMBER})\s?-?(?P<u{{n}}>(?:{UNIT})(?![\w]))?"

@@ -9,7 +9,7 @@ from qa_agents.plans.requirements.ears import Shape
 from qa_agents.plans.requirements.judge import Context as Around
 from qa_agents.plans.requirements.judge import is_negated, judge, modality_of
 from qa_agents.plans.requirements.limits import fields_of, listed
-from qa_agents.plans.requirements.measures import NUMBER, bounds, number_of
+from qa_agents.plans.requirements.measures import NUMBER, UNIT, UNITS, bounds, number_of
 from qa_agents.plans.requirements.rules import permissions_of, rules_of, transitions_of
 from qa_agents.plans.schema import Block, Condition, DecisionRule, FieldSpec, Permission, Transition
 
@@ -143,6 +143,7 @@ def _field(draft: Draft, cells: dict[str, str], around: Around) -> bool:
     name = cells[name_column]
     if not name:
         return False
+    plain_name, unit = _name_and_unit(name)
     # every column that is prose is read for limits, as the statement that the field has them
     prose = [
         cells[column]
@@ -150,9 +151,12 @@ def _field(draft: Draft, cells: dict[str, str], around: Around) -> bool:
         if column != name_column and LIMIT["rule"].match(column.strip()) and cells[column]
     ]
     found = next(
-        (spec for text in prose for spec in fields_of(f"{name} must be {text}") if _says(spec)), FieldSpec(name=name)
+        (spec for text in prose for spec in fields_of(f"{plain_name} must be {text}") if _says(spec)),
+        FieldSpec(name=name),
     )
-    update: dict[str, object] = {"name": name, "quote": draft.quote[:300]}
+    update: dict[str, object] = {"name": plain_name, "quote": draft.quote[:300]}
+    if unit and found.unit is None:
+        update["unit"] = unit
     if values["type"]:
         update["type"] = values["type"].lower()
     if values["required"]:
@@ -178,6 +182,15 @@ def _field(draft: Draft, cells: dict[str, str], around: Around) -> bool:
     draft.fields = [found.model_copy(update={key: value for key, value in update.items() if value is not None})]
     draft.kind = "data"
     return True
+
+
+_UNIT_IN_NAME = re.compile(rf"(?P<name>.+?)(?:\s*,\s*|\s*[(\[]\s*)(?:in )?(?P<unit>{UNIT})\s*[)\]]?\Z", FLAGS)
+
+
+def _name_and_unit(name: str) -> tuple[str, str | None]:
+    """`lifetime, minutes` and `lifetime (minutes)` are a name and its unit."""
+    match = _UNIT_IN_NAME.match(name)
+    return (match["name"], UNITS[match["unit"].lower()]) if match else (name, None)
 
 
 def _says(spec: FieldSpec) -> bool:

@@ -78,6 +78,28 @@ def _valid(requirement: Requirement) -> Iterator[CoverageItem]:
             statuses=statuses,
             expected=expected,
         )
+    if _may_be_known(requirement):
+        yield api_item(
+            requirement,
+            "equivalence",
+            "valid request with credentials, which it does not ask for (authenticated)",
+            "api-known-caller",
+            "positive",
+            statuses=statuses,
+            where="auth",
+            value="valid",
+            expected=expected,
+        )
+
+
+def _may_be_known(requirement: Requirement) -> bool:
+    """Whether anybody may read this, in an API that knows callers: an answer often differs for one who is known."""
+    operation = requirement.data
+    return (
+        str(operation["method"]).upper() == "GET"
+        and not needs_credentials(operation)
+        and bool(operation.get("securitySchemes"))
+    )
 
 
 def _parameters(requirement: Requirement) -> Iterator[CoverageItem]:

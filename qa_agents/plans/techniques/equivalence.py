@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from qa_agents.plans.requirements.measures import REPEATED
 from qa_agents.plans.schema import CoverageItem, FieldSpec, Requirement
 from qa_agents.plans.techniques.items import make_item
 from qa_agents.plans.techniques.roles import role_of
@@ -65,7 +66,7 @@ def _of_field(requirement: Requirement, field: FieldSpec) -> Iterator[CoverageIt
                 parameters={name: value},
                 expected=f"{name} = {value} is accepted",
             )
-    if kind in NUMERIC and kind not in ("enum", "boolean") and not field.enum:
+    if kind in NUMERIC and kind not in ("enum", "boolean") and not field.enum and field.unit not in REPEATED:
         yield _refused(requirement, field, "abc", "letters where a number is asked for", "wrong-type")
     if kind in DATES:
         yield _refused(requirement, field, "abc", "letters where a date is asked for", "wrong-type")

@@ -7,6 +7,13 @@ from qa_agents.plans.schema import CoverageItem, Requirement
 from qa_agents.plans.techniques.items import make_item
 from qa_agents.plans.wording import in_full, outcome_of
 
+OPEN = re.compile(
+    r"\b(?:no|without(?: any)?) (?:authenticat|authori[sz]|log.?in|sign.?in|credential|token)\w*"
+    r"|\b(?:authenticat|authori[sz]|log.?in|sign.?in|credential|token)\w*(?: is| are)?"
+    r" (?:optional\b|not (?:required|needed|necessary))",
+    re.I,
+)
+"""Nobody has to say who they are: the opposite of what is shut."""
 _PROBES: dict[str, tuple[tuple[str, re.Pattern[str] | None, str], ...]] = {
     "performance": (
         (
@@ -72,6 +79,7 @@ _PROBES: dict[str, tuple[tuple[str, re.Pattern[str] | None, str], ...]] = {
             ),
             "Try it without valid credentials",
         ),
+        ("open-to-everybody", OPEN, "Try it without credentials"),
         (
             "tapped",
             re.compile(r"\b(?:encrypt\w{0,4}|tls|https|hash(?:ed)?|plain.?text|in transit|at rest)\b", re.I),
@@ -112,15 +120,18 @@ def probes(requirement: Requirement) -> Iterator[CoverageItem]:
         return
     outcome = in_full(requirement, outcome_of(requirement))
     for rule, what in _fitting(requirement):
-        shut = rule == "without-credentials"
+        shut, open_ = rule == "without-credentials", rule == "open-to-everybody"
+        told = (
+            "It is refused without valid credentials: " if shut else "It is done without credentials: " if open_ else ""
+        )
         yield make_item(
             requirement,
             "non_functional",
             what,
             rule=rule,
             parameters={"probe": what},
-            expected=f"It is refused without valid credentials: {outcome}" if shut else outcome,
-            polarity="negative" if requirement.negated or shut else "positive",
+            expected=f"{told}{outcome}",
+            polarity="negative" if (requirement.negated or shut) and not open_ else "positive",
             basis="quote",
         )
 
@@ -130,7 +141,12 @@ def _fitting(requirement: Requirement) -> list[tuple[str, str]]:
     if requirement.kind == "internationalisation" and requirement.modality in ("none", "may"):
         return []
     known = _PROBES.get(requirement.kind, ())
-    named = [(rule, what) for rule, words, what in known if words is not None and words.search(requirement.quote)]
+    is_open = bool(OPEN.search(requirement.quote))
+    named = [
+        (rule, what)
+        for rule, words, what in known
+        if words is not None and words.search(requirement.quote) and not (is_open and rule == "without-credentials")
+    ]
     if (
         named
         or requirement.modality == "none"

@@ -3,6 +3,7 @@
 import re
 from typing import Literal
 
+from qa_agents.plans.requirements.measures import MEASURES
 from qa_agents.plans.schema import FieldSpec, Requirement
 
 Role = Literal["input", "output", "threshold", "measure"]
@@ -37,8 +38,11 @@ def role_of(field: FieldSpec, requirement: Requirement) -> Role:
     """The part a field's limits play, read off the words that state them; `input` where nothing says otherwise."""
     if requirement.kind == "interface" and not requirement.data.get("method"):
         return "output"
-    if field.place or field.enum or field.pattern or requirement.data.get("method"):
+    in_row = requirement.kind == "data" and " | " in requirement.quote
+    if field.place or field.enum or field.pattern or in_row or requirement.data.get("method"):
         return "input"
+    if requirement.modality == "none" and field.unit and field.unit not in MEASURES:
+        return "measure"  # `it has support for over 100 languages` states a fact, and no limit of an input
     words = f"{field.quote} {requirement.quote}"
     timed = (field.unit or "").lower() in _TIME
     if requirement.kind in _MEASURED or (timed and _WITHIN.search(words)):

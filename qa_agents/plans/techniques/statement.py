@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from qa_agents.plans.actions import needs_presence
+from qa_agents.plans.deeds import NOTATION
 from qa_agents.plans.schema import CoverageItem, Requirement
 from qa_agents.plans.techniques.items import make_item
 from qa_agents.plans.techniques.non_functional import is_probed
-from qa_agents.plans.wording import condition_of, flat, in_full, outcome_of, place_of, refuses
+from qa_agents.plans.wording import condition_of, flat, in_full, outcome_of, place_of, refuses, without_aside
 
 _MODAL = r"(?:must|shall|should|will|can|may|cannot|is|are|be|does|do|has|have)"
 _OBJECT = r"(?:the|an?|it|its|them|their|all|any|each|to|this|that|these|those|no|every)"
@@ -31,8 +33,15 @@ _NOUNS = """
 _NOT_VERBS = frozenset(_NOUNS.split())
 _SPLIT = re.compile(rf", and (?={_SUBJECT_AND_MODAL})|,? (?:and|then|and then) (?={_VERB})|, (?={_VERB})")
 _ENDS_IN_AND = re.compile(rf", and {_SUBJECT_AND_MODAL}|,? (?:and|then|and then) {_VERB}")
-_BOTH = re.compile(r"\b(?:on |by |via )?both (?P<a>[^,;.]{1,60}?) and (?P<b>[^,;.]{1,60})$", re.I)
-_OR = re.compile(r"^(?P<head>.{0,80}?)\b(?P<a>[\w`'\"#.-]{1,40}) or (?P<b>[\w`'\"#.-]{1,40})(?P<tail>.{0,80})$", re.I)
+_BOTH = re.compile(
+    r"\b(?:on |by |via )?both (?P<a>[^,;.]{1,60}?) and (?P<b>(?![^,;.]*\b(?:is|are|was|were|has|have|exists?)\b)[^,;.]{1,60})$",
+    re.I,
+)
+"""Two ways to come to the same; `both A and B are present` is one condition."""
+_OR = re.compile(
+    r"^(?P<head>.{0,80}?)\b(?P<a>[\w`'\"#.-]{1,40}) or (?P<b>(?!(?:an?|the|no|any|its?)\b)[\w`'\"#.-]{1,40})(?P<tail>.{0,80})$",
+    re.I,
+)
 _NOT = re.compile(r"\b(?:not|never|no|cannot|nor|none|without|refused|rejected|invalid|error)\b", re.I)
 _TOGGLES = re.compile(r"\btoggl(?:e|es|ed|ing)\b", re.I)
 _CONSTRAINS = re.compile(
@@ -115,7 +124,10 @@ def _constrains(requirement: Requirement) -> bool:
     """Whether it is a "must" about the form of data, whose breach somebody will try; what then happens is seldom said."""
     if requirement.modality != "must" or requirement.negated or requirement.fields or refuses(requirement):
         return False
-    found = _CONSTRAINS.match(flat(requirement.text))
+    text = without_aside(flat(requirement.text))
+    if needs_presence(text.rstrip(" .")):
+        return bool(NOTATION.search(text))
+    found = _CONSTRAINS.match(text)
     return found is not None and not _LEADS_OFF.match(found[1])
 
 

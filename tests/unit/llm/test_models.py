@@ -393,6 +393,17 @@ class TestStreams:
         assert stream.reason == "cancelled"
         assert calls[-1].outcome == "cancelled"
 
+    def test_it_can_be_stopped_while_the_endpoint_is_silent(
+        self, server: ModelServer, models: Models, calls: list[Call]
+    ) -> None:
+        server.say(Turn(hang=True))
+        gone = threading.Event()
+        stream = models.stream(question(), budget_key="thread-1", cancelled=gone)
+        threading.Timer(0.2, gone.set).start()
+        assert list(stream) == []
+        assert stream.reason == "cancelled"
+        assert calls[-1].outcome == "cancelled"
+
     def test_one_that_is_dropped_is_still_on_record(
         self, server: ModelServer, models: Models, calls: list[Call]
     ) -> None:

@@ -214,7 +214,7 @@ def test_telephone_numbers_are_found_only_when_asked_for() -> None:
 
 def test_personal_data_is_no_secret() -> None:
     assert find_secrets("ann@example.org from 52.20.30.40") == []
-    assert {"EMAIL", "IPV4", "PHONE"} == PERSONAL_NAMES
+    assert {"EMAIL", "IPV4", "IPV6", "MAC", "PHONE", "BIRTH_DATE", "ACCOUNT"} == PERSONAL_NAMES
 
 
 @pytest.mark.parametrize(
@@ -279,3 +279,47 @@ def test_words_after_the_name_of_a_secret_stay(text: str) -> None:
 @pytest.mark.parametrize("text", ['"value": "52.31.12.77"', "export VALUE=52.31.12.77", "vendor 104.18.20.9 answers"])
 def test_a_word_that_begins_with_v_makes_no_version_of_an_address(text: str) -> None:
     assert redact(text).placeholders
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("Passwort: Sommer2031!", "Sommer2031!"),
+        ("密码：hunter2hunter", "hunter2hunter"),
+        ("curl -u admin:Kestrel77 https://api.host.test", "Kestrel77"),
+        ("sshpass -p Kestrel77! ssh box", "Kestrel77!"),
+        ("Credentials: qa1 / Kestrel77!", "Kestrel77!"),
+        ("https://x.host.test/a.csv?sv=2022&sig=aB3dE5gH7jK9mN1pQ3sT5v%3D", "aB3dE5gH7jK9mN1pQ3sT5v"),
+        ('{"auths": {"r.host.test": {"auth": "Y2k6a2VzdHJlbDc3"}}}', "Y2k6a2VzdHJlbDc3"),
+        ("acme_live-9fK2mQ7xT4vB8nR1sW6yZ3cD5gH0jL2p was refused", "9fK2mQ7xT4vB8nR1sW6yZ3cD5gH0jL2p"),
+        ("SSN 219-45-6789 is rejected", "219-45-6789"),
+        ("born on 12/04/1987", "12/04/1987"),
+        ("C:\\Users\\jane.doe\\AppData\\x.log", "jane.doe"),
+        ("from 2001:4860:4860::8888 refused", "2001:4860:4860::8888"),
+        ("device 3c:22:fb:9a:01:7e offline", "3c:22:fb:9a:01:7e"),
+        ("mail jane.doe (at) shop (dot) com", "jane.doe (at) shop (dot) com"),
+        ("mail jürgen@müller.de", "jürgen@müller.de"),
+    ],
+)
+def test_what_people_paste_beside_a_report_is_hidden(text: str, secret: str) -> None:
+    assert secret not in redact(text).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docker run -p 8080:8080 shop",
+        "the login page: /a/b1234 is blank",
+        "unexpected token getAllCustomersByName2024 in line 3",
+        "my-component_thatIsNamedLikeAVeryLongJavaClassNameFactory",
+        "main-4f3c2b1a9d8e7f6a5b4c3d2e1f0a9b8c.js",
+        "/home/runner/work/shop and /Users/Shared/x",
+        "GET /users/4711/orders and /api/home/start/x",
+        "Foo::Bar and 10:20:30 and std::vector::begin",
+        "passport page 12 is blank, tax id field too",
+        "born in the release of 2024-01-02",
+        "colour=3c:22:fb",
+    ],
+)
+def test_what_only_resembles_what_people_paste_stays(text: str) -> None:
+    assert redact(text).text == text

@@ -48,6 +48,13 @@ def test_a_smell_is_found_with_its_words(text: str, expected: tuple[str, str]) -
         "The API must return JSON over HTTPS.",
         "Clicking the most recent order opens it.",
         "Bells MUST NOT ring at night.",
+        "The page must meet WCAG 2.2 level AA.",
+        "The fee must be shown as 12 SEK.",
+        "A guest who replies HALT must be removed from the list.",
+        "The code must have the form XXXX.",
+        "Requests with the TRACE method must ring the bell.",
+        "The clerk must see how many items are open.",
+        "The word must be pluralised correctly: one bell, two bells.",
     ],
 )
 def test_plain_statements_have_none(text: str) -> None:
@@ -139,3 +146,11 @@ def test_every_smell_quotes_the_text_verbatim(text: str) -> None:
         assert one.text[smell.start : smell.end] == smell.quote
         assert smell.quote
         assert smell.why.endswith(".")
+
+
+def test_a_time_that_an_answer_takes_is_no_value_that_somebody_gives_wrong() -> None:
+    assert smells("When a place is free, the first guest shall receive an offer within 1 minute.") == []
+
+
+def test_text_in_a_manual_that_names_a_field_in_passing_is_not_asked_for_its_length() -> None:
+    assert smells("Guests can write their posts as text files.") == []

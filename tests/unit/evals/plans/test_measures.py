@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from evals.plans import changes, coverage, follow, grounding
+from evals.plans import changes, coverage, follow, grounding, requests
 from evals.plans.changes import Gold
 from evals.plans.corpora import LABELS, SPECS, Behaviour, Corpus, Drafted, draft, rows
+from evals.plans.coverage import Told
+from tests.unit.evals.plans.test_matcher import letters
 
 TEXT = """# Lockers
 
@@ -71,7 +73,7 @@ def suite(*statements: str) -> Corpus:
 
 def test_an_empty_plan_covers_nothing_and_a_copy_of_the_text_covers_what_it_says(lockers: Drafted) -> None:
     one = suite("the desk shows thank you when a member returns the key", "dragons breathe fire")
-    found = coverage.measure(one, lockers, draft([SPECS / "vague.md"]).plan, 0.6)
+    found = coverage.measure(one, lockers, draft([SPECS / "vague.md"]).plan, 0.6, letters)
     assert found.empty.ids == []
     assert found.spec_copy.ids == ["B-0"]
     assert found.plan.ids == ["B-0"]
@@ -81,8 +83,63 @@ def test_an_empty_plan_covers_nothing_and_a_copy_of_the_text_covers_what_it_says
 def test_a_behaviour_that_must_be_refused_needs_a_negative_case() -> None:
     refused = Behaviour("B", "deposit above limit", "all", "negative", "deposit", "above limit", True, None)
     line = "A deposit above the limit is refused"
-    assert coverage.covered([refused], [(line, True)], 0.5).ids == ["B"]
-    assert coverage.covered([refused], [(line, False)], 0.5).ids == []
+    assert coverage.covered([refused], [Told(line, line, line, True)], 0.5, letters).ids == ["B"]
+    assert coverage.covered([refused], [Told(line, line, line, False)], 0.5, letters).ids == []
+
+
+def test_a_copy_at_the_cost_of_the_plan_has_as_many_lines() -> None:
+    lines = [Told(str(number), "", "", False) for number in range(10)]
+    assert [line.text for line in coverage.spread(lines, 3)] == ["0", "3", "6"]
+    assert coverage.spread(lines, 10) == coverage.spread(lines, 30) == lines
+
+
+OPENAPI = b"""
+openapi: 3.1.0
+info: {title: Lockers, version: "1"}
+paths:
+  /lockers/{id}:
+    get:
+      parameters: [{name: id, in: path, required: true, schema: {type: integer}}]
+      security: [{key: []}]
+      responses:
+        "200":
+          description: A locker
+          content:
+            application/json:
+              schema:
+                type: object
+                required: [locker]
+                properties:
+                  locker:
+                    type: object
+                    required: [floor, since]
+                    properties:
+                      floor: {type: integer}
+                      since: {type: string, format: date-time}
+components: {securitySchemes: {key: {type: http, scheme: bearer}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("GET /lockers/{{id}} (authenticated) succeeds and returns the documented shape", True),
+        ("GET /lockers/{{id}} (anonymous) succeeds and returns the documented shape", False),
+        ("GET /lockers/{{id}}/keys (authenticated) succeeds and returns the documented shape", False),
+        ("GET /lockers/{{id}}?floor=2 (authenticated) succeeds and returns the documented shape", False),
+        ("GET /lockers/{{id}} (authenticated): floor is 2", False),
+        ('Response contains "locker" property', True),
+        ('Locker has "floor" property', True),
+        ('Key has "floor" property', False),
+        ('Locker has "colour" property', False),
+        ('Locker\'s "since" property is an ISO 8601 timestamp', True),
+        ('Locker\'s "floor" property is an Array', False),
+    ],
+)
+def test_a_request_and_a_property_are_compared_exactly(statement: str, expected: bool) -> None:
+    cases = draft([("lockers.yaml", OPENAPI)]).plan.cases
+    assert requests.is_of_api(statement)
+    assert requests.shown_by(statement, cases) is expected
 
 
 def test_a_changed_value_is_recalled_and_the_rest_stays(lockers: Drafted) -> None:

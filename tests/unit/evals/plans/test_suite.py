@@ -34,7 +34,7 @@ def found(**update: object) -> Plans:
     )  # fmt: skip
     plain = Plans(
         quick=True,
-        licence=Licence(pairs=4, threshold=0.5, balanced_accuracy=wilson(2, 4), passed=False),
+        licence=Licence(pairs=4, threshold=0.5, balanced_accuracy=wilson(2, 4), ranking=0.5, passed=False),
         coverage=[],
         grounding=[grounded],
         judged=judged,

@@ -373,3 +373,20 @@ def test_a_word_table_with_a_missing_cell_is_named() -> None:
     made.save(body)
     (said,) = read("a.docx", body.getvalue()).unread
     assert "“small” (1 cell)" in said
+
+
+def test_a_pdf_keeps_the_authors_number_and_spells_ligatures_out() -> None:
+    parsed = read("bells.pdf", pdf([[("B-1: The ring must be con\\256rmed.", 11.0, 72.0, 700.0)]]))
+    assert parsed.text.strip() == "B-1: The ring must be confirmed."
+
+
+def test_a_pdf_loses_small_lines_in_its_margins_and_says_so() -> None:
+    page = [
+        ("11/23/26, 1:40 AM Bells", 8.0, 30.0, 825.0),
+        ("Bells must ring at noon, and they must ring twice.", 11.0, 72.0, 700.0),
+        ("1/1", 8.0, 560.0, 15.0),
+    ]
+    parsed = read("bells.pdf", pdf([page]))
+    assert "1/1" not in parsed.text
+    assert "11/23" not in parsed.text
+    assert any("2 lines" in said for said in parsed.unread)

@@ -198,6 +198,12 @@ def test_kinds(text: str, kind: str) -> None:
     assert only(text).kind == kind
 
 
+def test_a_time_in_the_condition_is_no_demand_of_speed() -> None:
+    late = only("If the tower does not answer within 10 seconds, then the page shall show a bell.")
+    fast = only("When the rope is pulled, the bell shall answer within 10 seconds.")
+    assert (late.kind, fast.kind) == ("functional", "performance")
+
+
 def test_references_are_named() -> None:
     assert only("The bell must ring as FR-3 and section 4.2 say, see [ropes](#ropes).").references == [
         "FR-3",

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qa_agents.plans.conflicts import find_conflicts
 from qa_agents.plans.requirements.code import schema_fields, structure
 from qa_agents.plans.requirements.limits import fields_of
 from qa_agents.plans.requirements.measures import bounds
@@ -291,3 +292,37 @@ def test_no_description_however_wrong_breaks_its_reader(first: Any, second: Any,
     }
     text = json.dumps({"openapi": "3.1.0", "info": third, "paths": paths, "components": fourth})
     assert all(one.quote in text for one in found(text, "api.json"))
+
+
+def test_what_is_counted_is_the_unit_of_its_limit() -> None:
+    assert [(one.unit, one.maximum) for one in only("A choir shall hold at most 20 singers.").fields] == [
+        ("singers", 20)
+    ]
+    assert [(one.unit, one.maximum) for one in only("The page must list at most 9 at a time.").fields] == [(None, 9)]
+
+
+def test_limits_on_different_things_do_not_contradict_each_other() -> None:
+    text = "- A singer may be in the choir of at most 3 towns.\n- A choir shall hold at most 50 singers.\n"
+    assert find_conflicts(found(text)) == []
+    assert len(find_conflicts(found(text + "- A choir shall hold at most 60 singers.\n"))) == 1
+
+
+def test_a_unit_behind_the_name_of_a_field_is_its_unit() -> None:
+    table = "| Field | Limits |\n| --- | --- |\n| break, minutes | 5 to 10 |\n| weight (kg) | 1 to 4 |\n"
+    fields = [field for one in found(table) for field in one.fields]
+    assert [(one.name, one.unit, one.minimum, one.maximum) for one in fields] == [
+        ("break", "min", 5, 10),
+        ("weight", "kg", 1, 4),
+    ]
+
+
+def test_a_clause_that_ends_in_its_modal_verb_takes_the_rest_from_the_one_before() -> None:
+    first, second = found("- The clerk must not ring the bell; only a warden may.\n")
+    assert first.quote == "The clerk must not ring the bell"
+    assert (second.quote, second.text) == ("only a warden may.", "only a warden may ring the bell")
+    assert {(one.role, one.allowed) for one in second.permissions} == {("warden", True), ("everybody else", False)}
+
+
+def test_one_contradiction_is_asked_about_once_although_the_sentence_says_two_things() -> None:
+    text = "- The clerk may ring the bell.\n- The clerk must not ring the bell; only a warden may.\n"
+    assert len(find_conflicts(found(text))) == 1

@@ -114,3 +114,16 @@ def test_an_undocumented_method_is_refused_in_words_that_are_filled_in() -> None
     (item,) = items("api-method-not-allowed")
     assert item.expected is not None
     assert "{" not in item.expected
+
+
+def test_what_anybody_may_read_is_also_read_by_somebody_who_is_known() -> None:
+    open_ = {**PET, "method": "get", "security": []}
+    rules = {
+        item.rule
+        for item in coverage_items([requirement("Shows a slot.", data={**open_, "securitySchemes": {"key": {}}})])
+    }
+    without = {
+        item.rule for item in coverage_items([requirement("Shows a slot.", data={**open_, "securitySchemes": {}})])
+    }
+    assert "api-known-caller" in rules
+    assert "api-known-caller" not in without
