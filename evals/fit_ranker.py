@@ -1,7 +1,8 @@
 """Fit the weights that ship with the release: `python -m evals.fit_ranker`.
 
-From the public Titanium reports filed before October 2012, each duplicate replayed against the memory as it was; the
-probability curve from every report of the last quarter of 2012. 2013 stays unseen. Once with vectors, once without.
+From the public Titanium reports filed before 2013, each duplicate replayed against the memory as it was; the
+probability curve from every report of the last quarter of 2012, put in order by trees that were fitted on what came
+before. 2013 stays unseen. Once with vectors, once without.
 """
 
 import argparse
@@ -57,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def fit_shipped(dataset: Dataset, embedder: Embedder) -> Ranker:
-    """The ranker fitted on what was filed before FIT_BEFORE, its odds on what came until ODDS_BEFORE."""
+    """The ranker fitted on what was filed before ODDS_BEFORE, its odds on what came from FIT_BEFORE on."""
     with_vectors, held = _examples(dataset, embedder)
     words_only, held_words = _examples(dataset, None)
-    rank, odds = with_vectors.answered(), held
+    rank = (with_vectors + held).answered()
     about = {
         "data": f"{dataset.name}, {dataset.licence}, sha256 {dataset.sha256}",
-        "fitted_on": f"{len(rank)} duplicates filed before {FIT_BEFORE:%Y-%m-%d} whose original was in the pool",
-        "odds_on": f"{len(odds)} reports filed from then to {ODDS_BEFORE:%Y-%m-%d}",
+        "fitted_on": f"{len(rank)} duplicates filed before {ODDS_BEFORE:%Y-%m-%d} whose original was in the pool",
+        "odds_on": f"{len(held)} reports filed from {FIT_BEFORE:%Y-%m-%d} on, by trees fitted on what was filed before",
         "method": f"LambdaMART, LightGBM {lightgbm.__version__}, {ROUNDS} rounds, seeds {list(SEEDS)}",
         "parameters": PARAMETERS,
         "made_by": "python -m evals.fit_ranker",

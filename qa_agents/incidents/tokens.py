@@ -104,6 +104,12 @@ def surfaces(report: Report) -> dict[int, str]:
     return found
 
 
+@lru_cache(maxsize=1 << 14)
+def sequence(text: str) -> tuple[int, ...]:
+    """The terms of a line of text in their order, one for each chunk: an identifier counts by its first form."""
+    return tuple(terms[0] for chunk in _CHUNK.findall(text[:MAX_LINE]) if (terms := _hashed(chunk)))
+
+
 @lru_cache(maxsize=1 << 15)
 def term_hash(term: str) -> int:
     """64 bits of BLAKE2b: the same in every process and release."""

@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 from qa_agents.incidents.bm25f import Numbers
 from qa_agents.incidents.pool import Pool, fuse
 from qa_agents.incidents.schema import Incident
+from qa_agents.triage.ranking.among import pair_features, vector_features, word_features
 from qa_agents.triage.ranking.lexical import lexical_features, reciprocal_rank, to_best
 from qa_agents.triage.relate import FIXED, version_key
 
-VERSION = "1"
+VERSION = "2"
 CLOSEST = 10
 """A candidate's own neighbourhood, against which its closeness to the report is judged."""
 VOTERS = 15
 SHARPNESS = 4
+KINDS = {
+    "is_bug": frozenset({"bug", "defect"}),
+    "is_wish": frozenset({"improvement", "new feature", "story"}),
+    "is_task": frozenset({"sub-task", "subtask", "epic", "technical task", "documentation"}),
+}
+"""Types by the names that trackers give them; another name is none of these."""
 
 
 def features(pool: Pool) -> tuple[tuple[str, ...], NDArray[np.float32]]:
@@ -28,6 +35,9 @@ def features(pool: Pool) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     fused = fuse(pool.ratio, pool.cosine, pool.log_gap)
     found = {
         **lexical_features(pool),
+        **word_features(pool.matches),
+        **pair_features(pool),
+        **vector_features(pool, fused),
         **_dense(pool),
         **_fields(pool),
         **_outcomes(pool),
@@ -96,6 +106,8 @@ def _fields(pool: Pool) -> dict[str, Numbers]:
         "same_platform": _agreements(report.platform, [incident.platform for incident in incidents]),
         "same_reporter": _agreements(report.reporter, [incident.reporter for incident in incidents]),
         "component_vote": _vote_for(votes["components"], [incident.components for incident in incidents]),
+        **{name: np.array([float((i.type or "").casefold() in kind) for i in incidents]) for name, kind in KINDS.items()},
+        "reports_of_reporter": _frequencies([incident.reporter for incident in incidents]),
         "component_lead": _lead(votes["components"], [incident.components for incident in incidents]),
         "type_vote": _vote_for(votes["type"], [[incident.type] if incident.type else [] for incident in incidents]),
         "product_vote": _vote_for(
@@ -110,6 +122,12 @@ def _fields(pool: Pool) -> dict[str, Numbers]:
 def _agreements(mine: str | None, theirs: Sequence[str | None]) -> Numbers:
     """1 the same, 0 another, NaN where either side says nothing."""
     return np.array([np.nan if mine is None or one is None else float(mine == one) for one in theirs])
+
+
+def _frequencies(labels: Sequence[str | None]) -> Numbers:
+    """How many of the candidates carry the same label; 0 for none."""
+    count = Counter(label for label in labels if label is not None)
+    return np.array([float(count[label]) if label is not None else 0.0 for label in labels])
 
 
 def _votes(pool: Pool, field: str) -> dict[str, float]:
@@ -144,7 +162,15 @@ def _outcomes(pool: Pool) -> dict[str, Numbers]:
         "is_duplicate": np.array([float(bool(incident.duplicate_of)) for incident in pool.incidents]),
         "called_duplicate": np.array([float((i.resolution or "").casefold() == "duplicate") for i in pool.incidents]),
         "has_duplicates": np.array([float(len(names)) for names in pool.duplicates]),
+        "since_repeated": _since_repeated(pool),
     }
+
+
+def _since_repeated(pool: Pool) -> Numbers:
+    """log(1 + days) since the newest known duplicate of the candidate was filed, as far as it is in the pool."""
+    filed = {incident.id: incident.created for incident in pool.incidents}
+    newest = [max((then for name in names if (then := filed.get(name))), default=None) for names in pool.duplicates]
+    return np.array([_log_days(then, pool.moment) for then in newest])
 
 
 def _fixed(incident: Incident) -> float:

@@ -35,13 +35,13 @@ def lexical_features(pool: Pool) -> dict[str, Numbers]:
         "bm25_log": np.log1p(pool.lexical),
         "bm25_to_best": to_best(pool.lexical),
         "bm25_rank": reciprocal_rank(pool.lexical),
-        "summary_summary": _share(idf * own_summary, in_summary),
-        "summary_body": _share(idf * own_summary, in_body),
-        "body_summary": _share(idf * own_body, in_summary),
-        "body_body": _share(idf * own_body, in_body),
+        "summary_summary": share(idf * own_summary, in_summary),
+        "summary_body": share(idf * own_summary, in_body),
+        "body_summary": share(idf * own_body, in_summary),
+        "body_body": share(idf * own_body, in_body),
         "plain_bm25": _plain(matches, idf),
-        "summary_covered": _share(idf * own_summary, held),
-        "summary_in_summary": _share(idf * own_summary, matches.summary > 0),
+        "summary_covered": share(idf * own_summary, held),
+        "summary_in_summary": share(idf * own_summary, matches.summary > 0),
         "their_summary_in_summary": _part_of_theirs(matches.summary, own_summary, matches.summary_length),
         "their_summary_covered": _part_of_theirs(matches.summary, own_summary | own_body, matches.summary_length),
         "their_body_covered": _part_of_theirs(matches.body, own_summary | own_body, matches.body_length),
@@ -77,7 +77,7 @@ def _saturated(counts: NDArray[np.uint8], length: Numbers) -> Numbers:
     return saturated
 
 
-def _share(weights: Numbers, held: NDArray[np.float64] | NDArray[np.bool_]) -> Numbers:
+def share(weights: Numbers, held: NDArray[np.float64] | NDArray[np.bool_]) -> Numbers:
     """The weighted terms that are held, as a share of all of them."""
     total = float(weights.sum())
     return (weights @ held) / total if total else np.zeros(held.shape[1])
@@ -86,7 +86,7 @@ def _share(weights: Numbers, held: NDArray[np.float64] | NDArray[np.bool_]) -> N
 def _plain(matches: Matches, idf: Numbers) -> Numbers:
     counts = matches.summary.astype(np.uint8) + matches.body
     own = np.minimum(matches.own_summary + matches.own_body, 3)
-    return _share(idf * own, _saturated(counts, matches.summary_length + matches.body_length))
+    return share(idf * own, _saturated(counts, matches.summary_length + matches.body_length))
 
 
 def _part_of_theirs(counts: NDArray[np.uint8], own: NDArray[np.bool_], length: Numbers) -> Numbers:

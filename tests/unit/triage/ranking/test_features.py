@@ -18,7 +18,8 @@ PAST = [
          product="Shop", version="2.1", reporter="ann"),
     past("W-2", "Checkout crashes with a voucher", 20, component="Cart", product="Shop", version="2.0",
          resolved=MONDAY - 5 * DAY, resolution="Fixed"),
-    past("W-3", "Calendar shows the wrong week", 10, component="Calendar", product="Planner"),
+    past("W-3", "Calendar shows the wrong week", 10, component="Calendar", product="Planner",
+         type="Improvement"),
     past("W-4", "Cart crash again", 8, duplicate_of=["W-1"], resolved=MONDAY - 6 * DAY, resolution="Duplicate"),
 ]  # fmt: skip
 
@@ -53,6 +54,10 @@ def test_what_is_known_of_a_pair_stands_in_its_row(memory: Memory, store: Incide
     assert (found["W-1"]["same_reporter"], found["W-1"]["open"], found["W-2"]["open"]) == (1, 1, 0)
     assert (found["W-2"]["fixed"], found["W-4"]["is_duplicate"], found["W-1"]["has_duplicates"]) == (1, 1, 1)
     assert found["W-1"]["cluster_size"] == found["W-4"]["cluster_size"] == 2
+    assert found["W-1"]["since_repeated"] == pytest.approx(np.log1p(8))
+    assert np.isnan(found["W-2"]["since_repeated"])
+    assert (found["W-1"]["reports_of_reporter"], found["W-2"]["reports_of_reporter"]) == (1, 0)
+    assert [found["W-3"][name] for name in ("is_bug", "is_wish", "is_task")] == [0, 1, 0]
     assert found["W-1"]["rare_shared"] > found["W-2"]["rare_shared"]
     assert found["W-1"]["component_vote"] > found["W-3"]["component_vote"]
 

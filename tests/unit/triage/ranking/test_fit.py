@@ -11,8 +11,8 @@ from qa_agents.incidents.store import IncidentStore
 from qa_agents.storage.engine import Database
 from qa_agents.storage.learned import load_learned
 from qa_agents.triage.ranking import fit as module
-from qa_agents.triage.ranking.examples import as_filed, collect, earlier_members, linked_queries
-from qa_agents.triage.ranking.fit import MIN_LINKS, fit_from_memory, fit_odds, mean_reciprocal_rank
+from qa_agents.triage.ranking.examples import Examples, as_filed, collect, earlier_members, linked_queries
+from qa_agents.triage.ranking.fit import MIN_LINKS, fit_from_memory, fit_model, fit_odds, mean_reciprocal_rank, train
 from qa_agents.triage.ranking.weights import load
 
 from .conftest import DAY, MONDAY, past
@@ -31,6 +31,14 @@ def team(pairs: int) -> list[Incident]:
         rows.append(past(f"D-{i}", f"the {place} {fault} with code{i} again", days - 1.5, duplicate_of=[f"W-{i}"],
                          resolved=MONDAY - (days - 1.6) * DAY, resolution="Duplicate"))  # fmt: skip
     return rows
+
+
+def made_up(pools: int, seed: int) -> Examples:
+    """Pools in which a larger value is likelier to be right."""
+    generator = np.random.default_rng(seed)
+    rows = [generator.normal(size=(12, 2)).astype(np.float32) for _ in range(pools)]
+    right = [one[:, 0] + generator.normal(size=12) > 1.5 for one in rows]
+    return Examples(("a", "b"), rows, right, [MONDAY] * pools)
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +144,15 @@ def test_odds_follow_how_often_a_score_was_right() -> None:
     assert top.mean() == pytest.approx(hit.mean(), abs=0.05)
     assert odds.score > 0
     assert odds.lead >= 0
+
+
+def test_the_curve_rests_on_trees_that_never_saw_the_reports_it_is_fitted_on() -> None:
+    examples, held = made_up(40, seed=1), made_up(40, seed=2)
+    model = fit_model(examples, held, seeds=(1,), rounds=10)
+    before, after = (train(one, seeds=(1,), rounds=10) for one in (examples, examples + held))
+    assert np.array_equal(model.trees.value, after.value)
+    assert not np.array_equal(before.value, after.value)
+    assert model.odds == fit_odds([before.predict(rows) for rows in held.rows], held.right)
 
 
 def test_scores_that_mislead_get_no_say() -> None:
