@@ -228,7 +228,9 @@ def object_in(value: Any, name: str) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     own = value.get(name)
-    return own if isinstance(own, dict) else next((got for one in value.values() if (got := object_in(one, name))), None)
+    return (
+        own if isinstance(own, dict) else next((got for one in value.values() if (got := object_in(one, name))), None)
+    )
 
 
 def readable(path: str) -> bool:
