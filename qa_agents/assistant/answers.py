@@ -4,7 +4,7 @@ from qa_agents.assistant.cards import SHOWN, shown
 from qa_agents.assistant.schema import Aspect, Point, Reply
 from qa_agents.checkpoint.schema import Review
 from qa_agents.operations.handling import Explanation, Handled
-from qa_agents.triage.hypothesis import LEAD
+from qa_agents.triage.hypothesis import in_brief
 from qa_agents.triage.schema import FIELDS, FieldName, Proposal, Relation, Triage
 
 _ASPECT_FIELDS: dict[Aspect, FieldName] = {
@@ -155,7 +155,7 @@ def _hypothesis(triage: Triage) -> list[Point]:
     if triage.hypothesis is None:
         return []
     refs = ", ".join(dict.fromkeys(one.ref for one in triage.hypothesis.evidence if one.kind == "incident"))
-    return [Point(text=f"Hypothesis: {triage.hypothesis.text.removeprefix(LEAD)}", ref=refs)]
+    return [Point(text=in_brief(triage.hypothesis), ref=refs)]
 
 
 def _reasons(triage: Triage) -> list[Point]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from qa_agents.plans.cases import sealed
+from qa_agents.plans.cases import changed
 from qa_agents.plans.duplicates import key_of
 from qa_agents.plans.schema import Question, Requirement, TestCase
 
@@ -60,10 +60,8 @@ def _both(first: TestCase, second: TestCase, by_id: Mapping[str, Requirement]) -
         for name in ("requirement_ids", "item_ids", "question_ids", "tags")
     }
     basis = second if second.expected_basis == "assumption" else first
-    case = first.model_copy(
-        update={**lists, "expected_basis": basis.expected_basis, "basis_rule": first.basis_rule or basis.basis_rule}
-    )
-    return sealed(case, [by_id[name] for name in case.requirement_ids if name in by_id])
+    rule = first.basis_rule or basis.basis_rule
+    return changed(first, by_id, **lists, expected_basis=basis.expected_basis, basis_rule=rule)
 
 
 def _placed(group: Sequence[TestCase], by_id: Mapping[str, Requirement]) -> list[TestCase]:
@@ -72,12 +70,7 @@ def _placed(group: Sequence[TestCase], by_id: Mapping[str, Requirement]) -> list
     if len(set(places)) < len(places):
         return list(group)
     return [
-        sealed(
-            case.model_copy(
-                update={"preconditions": [f"It is about “{_telling(place, places)}”.", *case.preconditions]}
-            ),
-            [by_id[name] for name in case.requirement_ids if name in by_id],
-        )
+        changed(case, by_id, preconditions=[f"It is about “{_telling(place, places)}”.", *case.preconditions])
         for case, place in zip(group, places, strict=True)
     ]
 

@@ -223,6 +223,12 @@ def sealed(case: TestCase, requirements: Sequence[Requirement]) -> TestCase:
     return case.model_copy(update={"hash": digest(own, *(requirement.hash for requirement in requirements))})
 
 
+def changed(case: TestCase, by_id: Mapping[str, Requirement], **update: object) -> TestCase:
+    """The case with these members, sealed anew over the requirements that it then shows."""
+    case = case.model_copy(update=update)
+    return sealed(case, [by_id[name] for name in case.requirement_ids if name in by_id])
+
+
 def _ground(item: CoverageItem, questions: Sequence[Question]) -> tuple[Basis, str, list[str]]:
     """Basis and rule of the expectation, and the open questions it waits for."""
     rule = "" if item.basis == "quote" else item.rule

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qa_agents.plans.cases import sealed
+from qa_agents.plans.cases import changed
 from qa_agents.plans.schema import CoverageItem, Requirement, TestCase
 
 
@@ -38,5 +38,5 @@ def _provokes(case: TestCase, error: Requirement, by_id: dict[str, Requirement])
 
 def _with(case: TestCase, error: Requirement, items: Sequence[CoverageItem], by_id: dict[str, Requirement]) -> TestCase:
     own = [item.id for item in items if item.requirement_id == error.id]
-    more = {"requirement_ids": [*case.requirement_ids, error.id], "item_ids": [*case.item_ids, *own]}
-    return sealed(case.model_copy(update=more), [by_id[name] for name in more["requirement_ids"] if name in by_id])
+    shows = [*case.requirement_ids, error.id]
+    return changed(case, by_id, requirement_ids=shows, item_ids=[*case.item_ids, *own])

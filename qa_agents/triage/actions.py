@@ -8,7 +8,7 @@ from qa_agents.incidents.schema import Report
 from qa_agents.llm.redact import mask
 from qa_agents.trackers.schema import Action
 from qa_agents.triage.challenges import plan_challenges
-from qa_agents.triage.hypothesis import LEAD
+from qa_agents.triage.hypothesis import in_brief
 from qa_agents.triage.schema import FIELDS, Hypothesis, Proposal, Relation
 
 MAX_DESCRIPTION_CHARS = 4_000
@@ -135,5 +135,5 @@ def _comment(relations: list[Relation], hypothesis: Hypothesis | None) -> str:
         same = f"same: {', '.join(relation.same)}" if relation.same else "similar text"
         lines.append(f"- {relation.kind} {relation.incident_id} ({relation.state}): {same}{differs}")
     if hypothesis:
-        lines.append(f"Hypothesis: {hypothesis.text.removeprefix(LEAD)}")
+        lines.append(in_brief(hypothesis))
     return mask("\n".join(lines))

@@ -120,6 +120,11 @@ def hypothesise(report: Report, facts: Sequence[Fact], neighbours: Neighbours) -
     return Hypothesis(text=LEAD + " ".join(sentences), evidence=evidence)
 
 
+def in_brief(hypothesis: Hypothesis) -> str:
+    """The hypothesis on one line, called what it is once, whether rules or a model worded it."""
+    return f"Hypothesis: {hypothesis.text.removeprefix(LEAD)}"
+
+
 def _best(report: Report, facts: Sequence[Fact], neighbours: Neighbours, ties: dict[str, Fact]) -> list[_Quote]:
     asked, topic = _words(report.text[:NOTE_CHARS]), _words(report.summary[:NOTE_CHARS])
     near = [(c, i) for c, i in neighbours[:NEAREST] if _explained(i) and _is_near(c, i, topic, i.id in ties)]

@@ -1,6 +1,6 @@
 """Settings to parts, composed once. Every heavy import sits inside the property that needs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -263,11 +263,15 @@ class Workspace:
 
     def shows_level(self, level: str) -> bool:
         """Whether a model may be shown what has this security level; "" is what everybody may see."""
-        return not level or level in (self.settings.model.levels if self.settings.model else ())
+        return not level or level in self._model_levels
 
     def may_see(self, report: "Report") -> bool:
         """Whether a model may be shown it."""
-        return report.open_to(self.settings.model.levels if self.settings.model else ())
+        return report.open_to(self._model_levels)
+
+    @property
+    def _model_levels(self) -> Sequence[str]:
+        return self.settings.model.levels if self.settings.model else ()
 
     def _outgoing(self, text: str) -> str:
         from qa_agents.llm.redact import redact
